@@ -1,0 +1,8 @@
+//go:build !unix
+
+package netwait
+
+import "net"
+
+// waitSocket knows no way here: readers hold their buffer while they wait.
+func waitSocket(net.Conn) func() error { return nil }
