@@ -1,0 +1,81 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"flashproxy/internal/registration"
+)
+
+// Target is what to register, and where: the flags, with the arguments of a
+// Bridge line over them. It is comparable, so that equal Bridge lines share one
+// registration.
+type Target struct {
+	// Facilitator is a URL, "" for none: then nothing is registered.
+	Facilitator string
+	// PublicKey is the facilitator's, "" for none: then nothing is sealed.
+	PublicKey string
+	// Transport is what the remote port speaks, and what is within.
+	Transport registration.Transport
+	// Remote is the address to register; without an IP it stands for the one that the
+	// facilitator sees.
+	Remote netip.AddrPort
+}
+
+// ParseFacilitator checks the URL of a facilitator.
+func ParseFacilitator(s string) (*url.URL, error) {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil:
+		return nil, errors.New("not a URL: want something like https://facilitator.example/")
+	case u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "":
+		return nil, errors.New("want a URL that begins with http:// or https://, such as https://facilitator.example/")
+	case u.User != nil, u.RawQuery != "", u.Fragment != "":
+		return nil, errors.New("want a URL without user name, \"?\" and \"#\"")
+	}
+	return u, nil
+}
+
+// ParseRemote reads the address to register, [HOST]:PORT with a numeric host,
+// where ":PORT" leaves the host to the facilitator.
+func ParseRemote(s string) (netip.AddrPort, error) {
+	if port, ok := strings.CutPrefix(s, ":"); ok {
+		a, err := registration.ParseAddrPort("0.0.0.0:" + port)
+		return netip.AddrPortFrom(netip.Addr{}, a.Port()), err
+	}
+	return registration.ParseAddrPort(s)
+}
+
+// Override puts the arguments of a Bridge line over t: url=, transport=, pubkey=, remote=.
+// Each may be given once; others are an error, since a misspelt one would
+// otherwise be silently without effect. A url= turns registering on.
+func (t Target) Override(args map[string][]string) (Target, error) {
+	for key, values := range args {
+		if len(values) != 1 {
+			return t, fmt.Errorf("%s= is given %d times", key, len(values))
+		}
+		v := values[0]
+		var err error
+		switch key {
+		case "url":
+			_, err = ParseFacilitator(v)
+			t.Facilitator = v
+		case "pubkey":
+			_, err = registration.ParsePublicKey(v)
+			t.PublicKey = v
+		case "transport":
+			t.Transport, err = registration.ParseTransport(v)
+		case "remote":
+			t.Remote, err = ParseRemote(v)
+		default:
+			return t, errors.New("unknown argument: the known ones are url=, transport=, pubkey= and remote=")
+		}
+		if err != nil {
+			return t, fmt.Errorf("%s=: %w", key, err)
+		}
+	}
+	return t, nil
+}
