@@ -1,0 +1,69 @@
+# make demo    a real Tor client fetches a page through a flash proxy, on this machine
+# make test    everything: format, vet, staticcheck, race detector, end to end, fuzzing
+# make bench   what it costs, as ratios measured side by side
+# make build   the four programs, in bin/
+# make install the same in $(DESTDIR)$(PREFIX)/bin, and man pages
+#
+# demo and test install what they need when run as root on a Debian system, and
+# otherwise say what to install.
+
+GO      ?= go
+PREFIX  ?= /usr/local
+DESTDIR ?=
+PROGRAMS = flashproxy-client flashproxy-server facilitator proxy-headless
+# A number of runs, not a time: a fuzz target that is stopped by the clock can
+# fail for that alone.
+FUZZ    ?= 3000x
+
+.PHONY: demo test check fuzz bench build install clean need-demo need-test
+
+build:
+	$(GO) build -o bin/ ./cmd/...
+
+demo: need-demo
+	@$(GO) run ./internal/demo
+
+# The last step is the one with the summary.
+test: need-test check fuzz
+	$(GO) test -race -timeout 15m ./...
+
+check:
+	@files=$$(git ls-files -co --exclude-standard '*.go' | xargs gofmt -l) && \
+	 if [ -n "$$files" ]; then echo "run gofmt -w on: $$files"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	GOOS=windows $(GO) vet ./cmd/...
+	GOOS=darwin $(GO) vet ./cmd/...
+
+# Every fuzz target there is, each for a short while.
+fuzz:
+	@for dir in $$(grep -rl --include='*_test.go' '^func Fuzz' internal cmd | xargs -n1 dirname | sort -u); do \
+	  for target in $$(grep -rho --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' $$dir/*_test.go | cut -d' ' -f2 | sort -u); do \
+	    echo "fuzz $$dir $$target"; \
+	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZ) ./$$dir >.fuzz.out 2>&1 || { cat .fuzz.out; rm -f .fuzz.out; exit 1; }; \
+	  done; \
+	done; rm -f .fuzz.out
+
+bench:
+	$(GO) test -run '^$$' -bench . -benchtime 1s ./internal/...
+
+install: build
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8
+	for p in $(PROGRAMS); do install -m 755 bin/$$p $(DESTDIR)$(PREFIX)/bin/; done
+	install -m 644 doc/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -m 644 doc/*.8 $(DESTDIR)$(PREFIX)/share/man/man8/
+
+clean:
+	rm -rf bin
+
+# The Debian package of each program that is not there.
+need-demo: MISSING = $(foreach p,tor,$(if $(shell command -v $(p)),,$(p)))
+need-test: MISSING = $(foreach p,tor obfs4proxy curl git,$(if $(shell command -v $(p)),,$(p))) \
+	$(if $(shell command -v node),,nodejs npm) \
+	$(if $(shell command -v gcc),,gcc libc6-dev)
+
+need-demo need-test:
+	@set -- $(strip $(MISSING)); [ $$# = 0 ] || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "installing $$*"; apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$$@" >/dev/null; \
+	  else echo "missing: sudo apt-get install $$*"; exit 1; fi; }
