@@ -148,8 +148,6 @@ var transportFaults = []string{
 
 // ready waits until the bridge can serve a client, and fills in its lines.
 func (b *Bridge) ready(ctx context.Context, cfg *BridgeConfig) error {
-	ctx, done := whileRunning(ctx, b.Node)
-	defer done()
 	// A client that comes before its bridge has the consensus backs off.
 	missing, loaded := len(cfg.Transports), false
 	var fault string

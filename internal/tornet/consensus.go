@@ -9,7 +9,7 @@ import (
 
 // waitRelays waits until the authority has the descriptors of both relays.
 func (n *Network) waitRelays(ctx context.Context) error {
-	ctx, done := whileRunning(ctx, n.authTor, n.relay)
+	ctx, done := n.relay.whileRunning(ctx)
 	defer done()
 	relay, err := n.relay.GetInfo(ctx, "fingerprint")
 	if err != nil {
@@ -30,7 +30,7 @@ func (n *Network) waitRelays(ctx context.Context) error {
 
 // vote makes the authority publish a consensus as soon as it can, and waits for it.
 func (n *Network) vote(ctx context.Context) error {
-	ctx, done := whileRunning(ctx, n.authTor, n.relay)
+	ctx, done := n.relay.whileRunning(ctx)
 	defer done()
 	// Voting begins at Unix times that leave this rest when divided by 5 s, the
 	// shortest interval that leaves room for the two delays of 2 s. The next one

@@ -91,7 +91,7 @@ func makeV3Keys(ctx context.Context, gencert, dir string, a *authority) (string,
 // makeRelayKeys makes a relay's keys in its DataDirectory and returns their
 // fingerprint.
 func makeRelayKeys(ctx context.Context, tor, dir string) (string, error) {
-	cmd := exec.CommandContext(ctx, tor, "--quiet", "--ignore-missing-torrc", "-f", filepath.Join(dir, "none"),
+	cmd := exec.CommandContext(ctx, tor, "--ignore-missing-torrc", "-f", filepath.Join(dir, "none"),
 		"--defaults-torrc", "/dev/null", "--list-fingerprint", "--DataDirectory", dir, "--ORPort", "1")
 	if err := run(cmd); err != nil {
 		return "", fmt.Errorf("make relay keys: %w", err)

@@ -175,17 +175,13 @@ func notYet(err error) error {
 	return err
 }
 
-// whileRunning returns a context that also ends when one of the nodes does.
-func whileRunning(ctx context.Context, nodes ...*Node) (context.Context, func()) {
+// whileRunning returns a context that also ends when this tor does: for a wait
+// for what another tor says of it.
+func (n *Node) whileRunning(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	done := []func(){func() { cancel(nil) }}
-	for _, n := range nodes {
-		stop := context.AfterFunc(n.running, func() { cancel(n.explain(errEnded)) })
-		done = append(done, func() { stop() })
-	}
+	stop := context.AfterFunc(n.running, func() { cancel(n.explain(errEnded)) })
 	return ctx, func() {
-		for _, f := range done {
-			f()
-		}
+		stop()
+		cancel(nil)
 	}
 }

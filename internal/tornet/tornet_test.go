@@ -202,6 +202,12 @@ func (n *network) testPlain(ctx context.Context, t *testing.T) {
 	if !regexp.MustCompile(`BUILT \S+~plain,\S+~(auth,\S+~relay|relay,\S+~auth) `).MatchString(circuits) {
 		t.Errorf("no circuit of three hops:\n%s", circuits)
 	}
+	// The exit can't leave loopback: the kernel refuses to send there from the
+	// exit's own address. 192.0.2.0/24 is nobody's (RFC 5737).
+	if resp, err := c.HTTPClient().Get("http://192.0.2.1/"); err == nil {
+		resp.Body.Close()
+		t.Error("the exit reaches beyond loopback")
+	}
 	if err := c.SetConf(ctx, "MaxCircuitDirtiness=20", `ContactInfo="two words"`); err != nil {
 		t.Error(err)
 	}
