@@ -121,7 +121,7 @@ type control struct {
 }
 
 func newControl(conn net.Conn) *control {
-	c := &control{conn: conn, events: newLines(), gone: make(chan struct{})}
+	c := &control{conn: conn, events: NewLines(), gone: make(chan struct{})}
 	c.reader.Go(c.read)
 	return c
 }
@@ -134,7 +134,7 @@ func (c *control) close() {
 
 func (c *control) read() {
 	defer close(c.gone)
-	defer c.events.end()
+	defer c.events.End()
 	r := bufio.NewReader(c.conn)
 	for {
 		rep, err := readReply(r)

@@ -30,7 +30,8 @@ type Lines struct {
 	ended bool          // guarded by mu
 }
 
-func newLines() *Lines { return &Lines{more: make(chan struct{})} }
+// NewLines returns Lines that nobody has written to yet.
+func NewLines() *Lines { return &Lines{more: make(chan struct{})} }
 
 // Write takes a process's output; it never fails.
 func (l *Lines) Write(p []byte) (int, error) {
@@ -68,8 +69,8 @@ func (l *Lines) add(line string) {
 	l.wake()
 }
 
-// end keeps what is left of an unfinished line and wakes every Wait.
-func (l *Lines) end() {
+// End keeps what is left of an unfinished line and wakes every Wait.
+func (l *Lines) End() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.part) > 0 {

@@ -24,13 +24,13 @@ func TestLinesWrite(t *testing.T) {
 		{"too long", []string{strings.Repeat("x", maxLineBytes), "yyy\nz\n"}, []string{strings.Repeat("x", maxLineBytes), "z"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			l := newLines()
+			l := NewLines()
 			for _, w := range tc.writes {
 				if n, err := l.Write([]byte(w)); n != len(w) || err != nil {
 					t.Fatalf("Write = %d, %v", n, err)
 				}
 			}
-			l.end()
+			l.End()
 			if got := l.Tail(maxLines); !slices.Equal(got, tc.want) {
 				t.Errorf("lines %.60q, want %.60q", got, tc.want)
 			}
@@ -39,7 +39,7 @@ func TestLinesWrite(t *testing.T) {
 }
 
 func TestLinesForgetTheOldest(t *testing.T) {
-	l := newLines()
+	l := NewLines()
 	for i := range maxLines + 1 {
 		l.Add(fmt.Sprint(i))
 	}
@@ -58,7 +58,7 @@ func TestLinesForgetTheOldest(t *testing.T) {
 
 func TestLinesWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLines()
+		l := NewLines()
 		l.Add("early")
 		if line, next, err := l.Wait(t.Context(), 0, containing("ear")); line != "early" || next != 1 || err != nil {
 			t.Errorf("a line that was there: %q, %d, %v", line, next, err)
@@ -80,7 +80,7 @@ func TestLinesWait(t *testing.T) {
 		go func() {
 			time.Sleep(time.Second)
 			l.Write([]byte("unfinished"))
-			l.end()
+			l.End()
 		}()
 		if line, _, err := l.Wait(t.Context(), 3, containing("unf")); line != "unfinished" || err != nil {
 			t.Errorf("the last line without an end: %q, %v", line, err)

@@ -30,7 +30,7 @@ type Node struct {
 
 // startNode writes the torrc and starts tor with it. It does not wait.
 func startNode(tor, dir, name string, torrc []string) (*Node, error) {
-	n := &Node{name: name, dir: filepath.Join(dir, name), log: newLines()}
+	n := &Node{name: name, dir: filepath.Join(dir, name), log: NewLines()}
 	if err := os.MkdirAll(n.dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func startNode(tor, dir, name string, torrc []string) (*Node, error) {
 	n.waiter.Go(func() {
 		n.exit = n.cmd.Wait()
 		ended()
-		n.log.end()
+		n.log.End()
 	})
 	return n, nil
 }
