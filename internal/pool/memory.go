@@ -1,0 +1,245 @@
+package pool
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"sync"
+	"time"
+
+	"flashproxy/internal/registration"
+)
+
+// Defaults of Config.
+const (
+	// DefaultTTL is more than what clients let pass before they register anew.
+	DefaultTTL = 10 * time.Minute
+	// DefaultUses is what the design says (flash-proxy-design, section 8).
+	DefaultUses = 1
+	// DefaultMaxRegistrations keeps a Memory within about 30 MB where each
+	// registration has one endpoint.
+	DefaultMaxRegistrations = 100_000
+	// DefaultMaxWaiting is some hundred MB of HTTP connections.
+	DefaultMaxWaiting = 10_000
+)
+
+// Config are the settings of a pool. What is not above 0 is the default.
+type Config struct {
+	TTL              time.Duration // how long a registration waits
+	Uses             int           // how often each is given to a proxy
+	MaxRegistrations int           // how many may wait
+	MaxWaiting       int           // how many polls may wait
+}
+
+// withDefaults fills in what is not set.
+func (c Config) withDefaults() Config {
+	return Config{
+		TTL:              orDefault(c.TTL, DefaultTTL),
+		Uses:             orDefault(c.Uses, DefaultUses),
+		MaxRegistrations: orDefault(c.MaxRegistrations, DefaultMaxRegistrations),
+		MaxWaiting:       orDefault(c.MaxWaiting, DefaultMaxWaiting),
+	}
+}
+
+func orDefault[T int | time.Duration](v, otherwise T) T {
+	if v > 0 {
+		return v
+	}
+	return otherwise
+}
+
+// Faults of the caller.
+var (
+	errInvalid = errors.New("register: want at least one endpoint, each with an address")
+	errToken   = errors.New("not a claim of this pool")
+)
+
+// Memory is the pool of one process; it forgets all when that ends. Registrations
+// stand in line by age, once in the whole pool and once in each of their classes;
+// waiting polls stand in line in each of their classes. A registration that is
+// claimed keeps its place and is passed over, so that to release it restores its age.
+// So what an operation costs does not depend on how many wait.
+type Memory struct {
+	config Config
+	start  time.Time     // times are counted from here
+	done   chan struct{} // closed by Close
+
+	mu      sync.Mutex // guards all below
+	closed  bool
+	seq     uint64 // of whoever came last
+	classes map[Class]*class
+	byAddr  map[netip.AddrPort]*entry
+	entries list[entry] // oldest first, which is also the first to expire
+	count   int         // of entries
+	waiting int         // polls
+	timer   *time.Timer // calls tick
+	ticking bool        // the timer runs
+}
+
+var _ Pool = (*Memory)(nil)
+
+// NewMemory makes an empty pool. It holds a timer until it is closed.
+func NewMemory(c Config) *Memory {
+	m := &Memory{
+		config:  c.withDefaults(),
+		start:   time.Now(),
+		done:    make(chan struct{}),
+		classes: make(map[Class]*class),
+		byAddr:  make(map[netip.AddrPort]*entry),
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.timer = time.AfterFunc(m.config.TTL, m.tick)
+	m.timer.Stop()
+	return m
+}
+
+// ready is the beginning of each operation, with mu held.
+func (m *Memory) ready(ctx context.Context) error {
+	if m.closed {
+		return ErrClosed
+	}
+	m.expire()
+	return ctx.Err()
+}
+
+// Register implements Pool.
+func (m *Memory) Register(ctx context.Context, reg registration.Registration) error {
+	if len(reg.Endpoints) == 0 {
+		return errInvalid
+	}
+	for _, e := range reg.Endpoints {
+		if !e.Addr.IsValid() {
+			return errInvalid
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.ready(ctx); err != nil {
+		return err
+	}
+	refresh := false
+	for _, given := range reg.Endpoints {
+		if e := m.byAddr[plain(given.Addr)]; e != nil {
+			m.remove(e)
+			refresh = true
+		}
+	}
+	if !refresh && m.count >= m.config.MaxRegistrations {
+		return ErrFull
+	}
+	m.offer(m.add(reg))
+	return nil
+}
+
+// Claim implements Pool. Between two polls that want the same, who waits for
+// the lock first comes first.
+func (m *Memory) Claim(ctx context.Context, want Want) (Claim, error) {
+	claim, w, err := m.claim(ctx, want)
+	if w == nil {
+		return claim, err
+	}
+	timer := time.NewTimer(want.Wait)
+	defer timer.Stop()
+	select {
+	case <-w.given:
+	case <-timer.C:
+	case <-ctx.Done():
+	case <-m.done:
+	}
+	return m.settle(ctx, w)
+}
+
+// claim gives a claim, or a waiter to wait for one.
+func (m *Memory) claim(ctx context.Context, want Want) (Claim, *waiter, error) {
+	served := newSet(want.Served) // before the lock: it may be long
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.ready(ctx); err != nil {
+		return Claim{}, nil, err
+	}
+	if e := m.oldest(want.Classes, served); e != nil {
+		return m.hold(e, want.Classes), nil, nil
+	}
+	switch {
+	case want.Wait <= 0:
+		return Claim{}, nil, ErrNone
+	case m.waiting >= m.config.MaxWaiting:
+		return Claim{}, nil, ErrBusy
+	}
+	return Claim{}, m.enqueue(want.Classes, served), nil
+}
+
+// settle ends the wait of w with what it was given, unless it cannot use that
+// any more.
+func (m *Memory) settle(ctx context.Context, w *waiter) (Claim, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return Claim{}, ErrClosed
+	}
+	held, given := w.claim.Token.(*hold)
+	if !given {
+		m.dequeue(w)
+	}
+	err := m.ready(ctx)
+	switch {
+	case err == nil && given:
+		return w.claim, nil
+	case err == nil:
+		return Claim{}, ErrNone
+	case given:
+		m.release(held)
+	}
+	return Claim{}, err
+}
+
+// Commit implements Pool. To end a claim again does nothing. It asks no store, so
+// it does not look at its context, and neither does Release.
+func (m *Memory) Commit(_ context.Context, c Claim) error {
+	return m.end(c, m.commit)
+}
+
+// Release implements Pool.
+func (m *Memory) Release(_ context.Context, c Claim) error {
+	return m.end(c, m.release)
+}
+
+func (m *Memory) end(c Claim, how func(*hold)) error {
+	h, ok := c.Token.(*hold)
+	if !ok || h.pool != m {
+		return errToken
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.ready(context.Background()); err != nil {
+		return err
+	}
+	how(h)
+	return nil
+}
+
+// Stats implements Pool.
+func (m *Memory) Stats(ctx context.Context) (Stats, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.ready(ctx); err != nil {
+		return Stats{}, err
+	}
+	return Stats{Registrations: m.count, Polls: m.waiting}, nil
+}
+
+// Close implements Pool. It forgets every address.
+func (m *Memory) Close() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return ErrClosed
+	}
+	m.closed = true
+	close(m.done)
+	m.timer.Stop()
+	m.classes, m.byAddr, m.entries = nil, nil, list[entry]{}
+	m.count, m.waiting = 0, 0
+	return nil
+}

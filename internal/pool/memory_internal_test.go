@@ -1,0 +1,303 @@
+package pool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"flashproxy/internal/registration"
+)
+
+var websocket = registration.Transport{Outer: "websocket"}
+
+// client is a registration with n endpoints of its own.
+func client(i, n int) registration.Registration {
+	var reg registration.Registration
+	for j := range n {
+		addr := netip.AddrFrom4([4]byte{198, byte(i >> 16), byte(i >> 8), byte(i)})
+		reg.Endpoints = append(reg.Endpoints, registration.Endpoint{Addr: netip.AddrPortFrom(addr, uint16(j+1)), Transport: websocket})
+	}
+	return reg
+}
+
+func register(t *testing.T, m *Memory, reg registration.Registration) {
+	t.Helper()
+	if err := m.Register(t.Context(), reg); err != nil {
+		t.Fatalf("register: %v", err)
+	}
+}
+
+var websocket4 = Want{Classes: []Class{{websocket, Family4}}}
+
+// sizes gives the lengths of all that grows: registrations, addresses, classes, polls.
+func (m *Memory) sizes() [4]int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return [4]int{m.count, len(m.byAddr), len(m.classes), m.waiting}
+}
+
+// TestMemoryForgets: no address outlives its TTL for want of operations.
+func TestMemoryForgets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := NewMemory(Config{TTL: 4 * time.Minute})
+		defer m.Close()
+		register(t, m, client(1, 1))
+		time.Sleep(time.Minute)
+		register(t, m, client(2, 3))
+		register(t, m, client(3, 1))
+		for _, step := range []struct {
+			sleep time.Duration
+			want  [4]int
+		}{
+			{3*time.Minute - 1, [4]int{3, 5, 1, 0}},
+			{1, [4]int{2, 4, 1, 0}},
+			{time.Minute - 1, [4]int{2, 4, 1, 0}},
+			{1, [4]int{}},
+		} {
+			time.Sleep(step.sleep)
+			synctest.Wait()
+			if got := m.sizes(); got != step.want {
+				t.Fatalf("after %v: %v; want %v", step.sleep, got, step.want)
+			}
+		}
+		if m.timer.Stop() {
+			t.Error("the timer of an empty pool runs")
+		}
+	})
+}
+
+// TestMemoryTimer: the timer runs while something waits, and only then.
+func TestMemoryTimer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := NewMemory(Config{TTL: 4 * time.Minute})
+		register(t, m, client(1, 1))
+		c, err := m.Claim(t.Context(), websocket4)
+		if err != nil || m.Commit(t.Context(), c) != nil {
+			t.Fatalf("claim and commit: %v", err)
+		}
+		if m.timer.Stop() {
+			t.Error("the timer of a pool that was emptied runs")
+		}
+		register(t, m, client(1, 1))
+		time.Sleep(4 * time.Minute)
+		synctest.Wait()
+		if got := m.sizes(); got != [4]int{} {
+			t.Errorf("%v is left", got)
+		}
+		register(t, m, client(1, 1))
+		m.Close()
+		if m.timer.Stop() {
+			t.Error("the timer of a closed pool runs")
+		}
+		m.tick() // one that came too late to be stopped
+		if got := m.sizes(); got != [4]int{} {
+			t.Errorf("%v is left in a closed pool", got)
+		}
+	})
+}
+
+// TestMemoryNames: the names of transports that polls and registrations have
+// brought go with them.
+func TestMemoryNames(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := NewMemory(Config{})
+		defer m.Close()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		for i := range 100 {
+			tr := registration.Transport{Inner: fmt.Sprint(i), Outer: "tcp"}
+			go m.Claim(ctx, Want{Classes: []Class{{tr, Family4}, {tr, Family6}, {websocket, Family4}}, Wait: time.Hour})
+		}
+		synctest.Wait()
+		if got := m.sizes(); got != [4]int{0, 0, 201, 100} {
+			t.Errorf("%v with polls that wait", got)
+		}
+		register(t, m, client(1, 1))
+		synctest.Wait()
+		if got := m.sizes(); got != [4]int{1, 1, 199, 99} {
+			t.Errorf("%v after one was answered", got)
+		}
+		register(t, m, registration.Registration{Endpoints: []registration.Endpoint{
+			{Addr: netip.MustParseAddrPort("198.51.100.1:1"), Transport: registration.Transport{Outer: "other"}}}})
+		cancel()
+		synctest.Wait()
+		time.Sleep(DefaultTTL)
+		synctest.Wait()
+		if got := m.sizes(); got != [4]int{} {
+			t.Errorf("%v is left", got)
+		}
+	})
+}
+
+// TestMemoryKeepsNoMessage: a name of a few bytes must not keep alive the
+// message of 100 KiB that it was cut from.
+func TestMemoryKeepsNoMessage(t *testing.T) {
+	m := NewMemory(Config{})
+	defer m.Close()
+	heap := func() int64 {
+		runtime.GC()
+		var s runtime.MemStats
+		runtime.ReadMemStats(&s)
+		return int64(s.HeapAlloc)
+	}
+	before := heap()
+	for i := range 50 {
+		body := fmt.Sprintf("client=192.0.2.1:%d&client-transport=%d|tcp%d&x=%s", i+1, i, i, strings.Repeat("x", 100_000))
+		reg, err := registration.Parse([]byte(body), netip.Addr{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		register(t, m, reg)
+	}
+	if grown := heap() - before; grown > 1<<20 {
+		t.Errorf("50 registrations keep %d bytes", grown)
+	}
+	runtime.KeepAlive(m)
+}
+
+// TestMemoryEndsOnce: a claim ends once, and in its own pool.
+func TestMemoryEndsOnce(t *testing.T) {
+	m, other := NewMemory(Config{Uses: 3}), NewMemory(Config{})
+	defer m.Close()
+	defer other.Close()
+	register(t, m, client(1, 1))
+	register(t, other, client(1, 1))
+	c, err := m.Claim(t.Context(), websocket4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Commit(t.Context(), c); !errors.Is(err, errToken) {
+		t.Errorf("commit in another pool: %v; want %v", err, errToken)
+	}
+	if err := m.Release(t.Context(), Claim{}); !errors.Is(err, errToken) {
+		t.Errorf("release of no claim: %v; want %v", err, errToken)
+	}
+	for range 5 {
+		if err := errors.Join(m.Commit(t.Context(), c), m.Release(t.Context(), c)); err != nil {
+			t.Errorf("ending a claim again: %v", err)
+		}
+	}
+	for i := range 3 {
+		if _, err := m.Claim(t.Context(), websocket4); (err == nil) != (i < 2) {
+			t.Errorf("claim %d of 2 that are left: %v", i+1, err)
+		}
+	}
+}
+
+func TestMemoryRefuses(t *testing.T) {
+	m := NewMemory(Config{})
+	defer m.Close()
+	for _, reg := range []registration.Registration{
+		{},
+		{Endpoints: []registration.Endpoint{{Transport: websocket}}},
+		{Endpoints: append(client(1, 1).Endpoints, registration.Endpoint{Addr: netip.AddrPortFrom(netip.Addr{}, 9000), Transport: websocket})},
+	} {
+		if err := m.Register(t.Context(), reg); !errors.Is(err, errInvalid) {
+			t.Errorf("register %v: %v; want %v", reg, err, errInvalid)
+		}
+	}
+	if got := m.sizes(); got != [4]int{} {
+		t.Errorf("%v was stored", got)
+	}
+}
+
+// TestMemorySettle: what was given to a poll whose context has ended, before it
+// could look, goes to the next poll; unless it has expired in that very moment.
+func TestMemorySettle(t *testing.T) {
+	for _, expired := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			m := NewMemory(Config{TTL: time.Minute})
+			defer m.Close()
+			want := websocket4
+			want.Wait = time.Hour
+			_, first, err := m.claim(t.Context(), want)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, second, err := m.claim(t.Context(), want)
+			if err != nil {
+				t.Fatal(err)
+			}
+			register(t, m, client(1, 1))
+			if expired {
+				m.timer.Stop() // as if it were late
+				time.Sleep(time.Minute)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			if c, err := m.settle(ctx, first); !errors.Is(err, context.Canceled) || c.Token != nil {
+				t.Errorf("the first: %v, %v; want %v", c, err, context.Canceled)
+			}
+			if c, err := m.settle(t.Context(), second); expired != errors.Is(err, ErrNone) || expired != (c.Token == nil) {
+				t.Errorf("the second, expired %v: %v, %v", expired, c, err)
+			}
+		})
+	}
+}
+
+// TestMemoryLooksNoFurther: a use goes to the poll behind maxLook-1 that serve
+// the client, and not to the one behind maxLook.
+func TestMemoryLooksNoFurther(t *testing.T) {
+	for ahead, passed := range map[int]bool{maxLook - 1: true, maxLook: false} {
+		m := NewMemory(Config{})
+		want := websocket4
+		want.Wait = time.Hour
+		var polls []*waiter
+		for i := range ahead + 1 {
+			if want.Served = []netip.AddrPort{client(1, 1).Endpoints[0].Addr}; i == ahead {
+				want.Served = nil
+			}
+			_, w, err := m.claim(t.Context(), want)
+			if err != nil {
+				t.Fatal(err)
+			}
+			polls = append(polls, w)
+		}
+		register(t, m, client(1, 1))
+		if first, last := polls[0].claim.Token != nil, polls[ahead].claim.Token != nil; first == passed || last != passed {
+			t.Errorf("behind %d: the first got it: %v, the last: %v", ahead, first, last)
+		}
+		m.Close()
+	}
+}
+
+// TestMemoryAllocs: a match allocates the entry and the claim's token, and a
+// poll for which nobody is there nothing.
+func TestMemoryAllocs(t *testing.T) {
+	m := NewMemory(Config{})
+	defer m.Close()
+	for i := range 1000 {
+		register(t, m, client(i, 1))
+	}
+	ctx, next, port := t.Context(), client(1000, 1), uint16(0)
+	if got := testing.AllocsPerRun(1000, func() {
+		port++
+		next.Endpoints[0].Addr = netip.AddrPortFrom(next.Endpoints[0].Addr.Addr(), port)
+		if err := m.Register(ctx, next); err != nil {
+			t.Fatal(err)
+		}
+		c, err := m.Claim(ctx, websocket4)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Commit(ctx, c); err != nil {
+			t.Fatal(err)
+		}
+	}); got != 2 {
+		t.Errorf("a match allocates %v times; want 2", got)
+	}
+	none := Want{Classes: []Class{{websocket, Family6}, {websocket, FamilyNone}}}
+	if got := testing.AllocsPerRun(1000, func() {
+		if _, err := m.Claim(ctx, none); err != ErrNone {
+			t.Fatal(err)
+		}
+	}); got != 0 {
+		t.Errorf("a poll for nobody allocates %v times; want none", got)
+	}
+}
