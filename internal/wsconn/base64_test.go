@@ -1,0 +1,71 @@
+package wsconn
+
+import (
+	"bytes"
+	"encoding/base64"
+	"strings"
+	"testing"
+)
+
+// decodeIn decodes text in pieces whose sizes are the bytes of cuts.
+func decodeIn(text string, cuts []byte) (out []byte, err error) {
+	d := new(decoder)
+	for i := 0; ; i++ {
+		space := d.space()
+		n := len(space)
+		if len(cuts) > 0 {
+			n = min(n, int(cuts[i%len(cuts)]))
+		}
+		n = copy(space[:n], text)
+		text = text[n:]
+		data, err := d.decode(n, text == "")
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, data...)
+		if text == "" {
+			return out, nil
+		}
+		if i > 0 && i%len(cuts) == 0 {
+			cuts = append(cuts, 1) // so that it ends even if all are 0
+		}
+	}
+}
+
+// The decoder accepts what the standard library accepts, except line ends, and
+// gives the same, whatever the pieces.
+func FuzzDecode(f *testing.F) {
+	for _, tt := range hostile {
+		if tt.base64 {
+			f.Add(string(tt.input), []byte{1, 2, 3})
+		}
+	}
+	f.Add("", []byte{})
+	f.Add("eHh4eA==", []byte{5})
+	f.Add(strings.Repeat("QUJD", 500), []byte{255, 0, 7})
+	f.Fuzz(func(t *testing.T, text string, cuts []byte) {
+		want, wrong := base64.StdEncoding.DecodeString(text)
+		bad := wrong != nil || strings.ContainsAny(text, "\r\n")
+		got, err := decodeIn(text, append(cuts, 9))
+		if (err != nil) != bad || !bad && !bytes.Equal(got, want) {
+			t.Errorf("decode %q: %q, %v; want %q, %v", text, got, err, want, wrong)
+		}
+	})
+}
+
+// What is encoded decodes to the same.
+func FuzzBase64RoundTrip(f *testing.F) {
+	f.Add([]byte("data"), []byte{3})
+	f.Fuzz(func(t *testing.T, data, cuts []byte) {
+		data = data[:min(len(data), maxSent/4*3)]
+		var fr frame
+		_, text, err := readFrame(bytes.NewReader(fr.build(opText, data, true)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := decodeIn(string(text), append(cuts, 200))
+		if err != nil || !bytes.Equal(got, data) {
+			t.Errorf("%q: %q, %v", data, got, err)
+		}
+	})
+}

@@ -1,0 +1,204 @@
+// Package wsconn gives WebSocket connections (RFC 6455) as net.Conn: Dial opens
+// one, a Listener accepts them. It is the only importer of gorilla/websocket,
+// which does the handshakes and takes the peer's frames apart. Frames to the
+// peer are written here: a header, at most a mask, one buffer, one Write. So a
+// write deadline means what it means for every net.Conn, an answer to a ping
+// can neither block the reader nor end the connection, and an idle connection
+// holds no buffer.
+//
+// It is not a message API: boundaries mean nothing. It is not an HTTP server:
+// whatever does not ask for a WebSocket gets a plain 404.
+package wsconn
+
+import (
+	"encoding/base64"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+const (
+	// subprotocol is the one there is: text messages carry base64, for peers
+	// that have no binary messages.
+	subprotocol = "base64"
+
+	// maxReceived is how much data one message may carry. Implementations of
+	// 2015 sent at most 64 KiB; this is sixteen times that.
+	maxReceived = 1 << 20
+
+	// headSize is the reader's own buffer, all that it keeps while it waits. It
+	// is also the size of gorilla's, so that one read of this size takes all that
+	// gorilla holds of a message.
+	headSize = 256
+
+	// defaultPing is below the minute after which home routers forget an idle
+	// connection.
+	defaultPing = 30 * time.Second
+)
+
+// aLongTimeAgo is a deadline that has passed: it wakes whoever waits.
+var aLongTimeAgo = time.Unix(1, 0)
+
+// Conn is a WebSocket as a net.Conn, and a netwait.Waiter. Its methods may be
+// called from several goroutines. What departs from net.Conn:
+//
+//   - Message boundaries mean nothing. A Write is sent as binary messages of at
+//     most 32 KiB, or as base64 in text messages of at most 24 KiB when that
+//     subprotocol was negotiated. Empty messages are skipped, and an empty Write
+//     sends nothing.
+//   - Read returns io.EOF when the peer sent a close frame with code 1000, 1001
+//     or none, io.ErrUnexpectedEOF when its stream ended without a close frame,
+//     and another error for another code.
+//   - There is no half-close. After the peer's close frame ours answers it at
+//     once, and Writes fail with io.ErrClosedPipe.
+//   - A read deadline that passes while a Read or WaitRead waits ends reading
+//     for good: the same error comes for ever. Writing goes on. Data that was
+//     buffered before is still returned after the deadline.
+//   - A write deadline that passes inside a message ends writing for good.
+//     One that passed before the first byte of a message harms nothing. The count
+//     that Write returns has only whole messages.
+//   - Pings are answered and close frames noticed only while somebody reads.
+//     Reading ahead of the caller would need a buffer.
+//   - A peer that breaks the protocol gets a close frame that says so (1002,
+//     1003, 1007, 1009); Read returns an error from then on.
+//   - When nothing has been received for PingInterval, a ping is sent. That alone
+//     closes nothing: implementations of 2015 do not answer. But a ping makes a
+//     dead peer leave something unacknowledged: where the system tells (Linux), a
+//     connection with data in flight and not one TCP acknowledgement for two
+//     minutes is ended. Elsewhere TCP's own patience decides. And a peer that
+//     has answered pings before, and then sends no byte for three intervals while
+//     we wait for it and write nothing ourselves, is dead too. A peer that lives
+//     but does not read is not given up while a Write waits for it.
+//   - Close says goodbye and may take two seconds; see there.
+type Conn struct {
+	conn   net.Conn // TCP, TLS, or a test's
+	client bool     // masks what it sends
+	base64 bool     // the subprotocol was negotiated
+
+	reading   lock // of the fields below; held while a Read waits
+	src       *source
+	ws        *websocket.Conn // reads only
+	msg       io.Reader       // the current message; nil between two
+	isText    bool            // the current message is in base64
+	text      *decoder        // nil without the subprotocol
+	plain     []byte          // data that came and was not returned yet
+	head      [headSize]byte
+	readErr   error // final
+	peerEnded bool  // its close frame came
+
+	writing   lock  // of the fields below; held while a Write waits
+	writeErr  error // final: a frame was torn, or the connection failed
+	closeSent bool
+
+	mu       sync.Mutex // of the fields below; never held while anything waits
+	closed   bool       // Close was called
+	dead     error      // why the connection was given up
+	pending  pending    // control frames to send
+	busy     bool       // a goroutine sends them
+	senders  sync.WaitGroup
+	timer    *time.Timer // the next tick; nil without pings
+	every    time.Duration
+	patience time.Duration // how long unacknowledged data may stay so
+	silent   int           // ticks in which nothing was heard
+	answers  bool          // the peer has answered a ping
+
+	wrote atomic.Bool   // data, since the last tick
+	done  chan struct{} // closed when Close has finished
+}
+
+// lock is a mutex made of a channel: testing/synctest sees that who waits for
+// it is blocked, so that time goes on in tests of whatever uses this package.
+type lock chan struct{}
+
+func (l lock) lock()   { l <- struct{}{} }
+func (l lock) unlock() { <-l }
+
+// newConn takes over src and its connection from ws, which has done its
+// handshake. ping is as in DialOptions.
+func newConn(ws *websocket.Conn, src *source, client bool, ping time.Duration) *Conn {
+	c := &Conn{
+		conn:    src.Conn,
+		client:  client,
+		base64:  ws.Subprotocol() == subprotocol,
+		reading: make(lock, 1),
+		src:     src,
+		ws:      ws,
+		writing: make(lock, 1),
+		every:   ping,
+		done:    make(chan struct{}),
+	}
+	src.upgraded()
+	limit := int64(maxReceived)
+	if c.base64 {
+		c.text = new(decoder)
+		limit = int64(base64.StdEncoding.EncodedLen(maxReceived))
+	}
+	ws.SetReadLimit(limit)
+	ws.SetPingHandler(c.gotPing)
+	ws.SetPongHandler(c.gotPong)
+	ws.SetCloseHandler(func(int, string) error { return nil }) // fail answers
+	c.startPings()
+	return c
+}
+
+// LocalAddr returns the local address of the underlying connection.
+func (c *Conn) LocalAddr() net.Addr { return c.conn.LocalAddr() }
+
+// RemoteAddr returns the remote address of the underlying connection.
+func (c *Conn) RemoteAddr() net.Addr { return c.conn.RemoteAddr() }
+
+// SetDeadline sets both deadlines. What their passing does is said at Conn.
+func (c *Conn) SetDeadline(t time.Time) error { return c.setDeadline(t, net.Conn.SetDeadline) }
+
+// SetReadDeadline sets the deadline of Read and WaitRead; the zero time is none.
+func (c *Conn) SetReadDeadline(t time.Time) error {
+	return c.setDeadline(t, net.Conn.SetReadDeadline)
+}
+
+// SetWriteDeadline sets the deadline of Write; the zero time is none.
+func (c *Conn) SetWriteDeadline(t time.Time) error {
+	return c.setDeadline(t, net.Conn.SetWriteDeadline)
+}
+
+// setDeadline leaves the deadlines alone that Close or the death of the peer has set.
+func (c *Conn) setDeadline(t time.Time, set func(net.Conn, time.Time) error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return net.ErrClosed
+	}
+	if c.dead != nil {
+		return c.dead
+	}
+	return set(c.conn, t)
+}
+
+// cause turns an error of the underlying connection into the one to return:
+// after Close, or when the peer was given up, that is the reason.
+func (c *Conn) cause(err error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.closed:
+		return net.ErrClosed
+	case c.dead != nil:
+		return c.dead
+	case err == io.EOF:
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+func (c *Conn) isClosed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closed
+}
+
+func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }

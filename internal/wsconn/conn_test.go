@@ -1,0 +1,256 @@
+package wsconn
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"flashproxy/internal/netwait"
+)
+
+var _ netwait.Waiter = (*Conn)(nil)
+
+// variants are the ways that a pair can differ.
+var variants = []struct {
+	name   string
+	lo     ListenOptions
+	do     DialOptions
+	base64 bool
+}{
+	{name: "binary"},
+	{name: "base64", do: DialOptions{Subprotocols: []string{"base64"}}, base64: true},
+	{name: "unknown subprotocol", do: DialOptions{Subprotocols: []string{"chat"}}},
+	{name: "base64 among others", do: DialOptions{Subprotocols: []string{"chat", "base64"}}, base64: true},
+}
+
+func eachVariant(t *testing.T, f func(t *testing.T, client, server *Conn)) {
+	for _, v := range variants {
+		t.Run(v.name, func(t *testing.T) {
+			noLeaks(t)
+			client, server := pair(t, loopback(t), v.lo, v.do)
+			if client.base64 != v.base64 || server.base64 != v.base64 {
+				t.Fatalf("base64: client %t, server %t; want %t", client.base64, server.base64, v.base64)
+			}
+			f(t, client, server)
+		})
+	}
+}
+
+// Random data in Writes and Reads of random sizes, both ways at once.
+func TestTransfer(t *testing.T) {
+	eachVariant(t, func(t *testing.T, client, server *Conn) {
+		var wg sync.WaitGroup
+		defer wg.Wait()
+		for i, way := range [][2]*Conn{{client, server}, {server, client}} {
+			rnd := rand.New(rand.NewPCG(1, uint64(i)))
+			data := make([]byte, 2<<20)
+			for j := 0; j < len(data); j += 8 {
+				binary.LittleEndian.PutUint64(data[j:], rnd.Uint64())
+			}
+			wg.Go(func() { writeRandom(t, way[0], data, rnd) })
+			wg.Go(func() { readRandom(t, way[1], data, rand.New(rand.NewPCG(2, uint64(i)))) })
+		}
+	})
+}
+
+func randomSize(rnd *rand.Rand) int { return rnd.IntN(1 << rnd.IntN(19)) }
+
+func writeRandom(t *testing.T, c net.Conn, data []byte, rnd *rand.Rand) {
+	for len(data) > 0 {
+		n := min(randomSize(rnd), len(data))
+		if m, err := c.Write(data[:n]); m != n || err != nil {
+			t.Errorf("write %d bytes: %d, %v", n, m, err)
+			return
+		}
+		data = data[n:]
+	}
+}
+
+func readRandom(t *testing.T, c *Conn, data []byte, rnd *rand.Rand) {
+	buf := make([]byte, 1<<19)
+	for wait := false; len(data) > 0; wait = !wait {
+		if wait {
+			if err := c.WaitRead(); err != nil {
+				t.Errorf("wait: %v", err)
+				return
+			}
+		}
+		p := buf[:randomSize(rnd)]
+		n, err := c.Read(p)
+		if err != nil || n == 0 && len(p) > 0 || n > len(data) || !bytes.Equal(p[:n], data[:n]) {
+			t.Errorf("read with %d bytes left: %d, %v", len(data), n, err)
+			return
+		}
+		data = data[n:]
+	}
+}
+
+// A Read takes the whole of a message that is there.
+func TestReadTakesMessage(t *testing.T) {
+	eachVariant(t, func(t *testing.T, client, server *Conn) {
+		for _, size := range []int{1, 2, 3, 125, 126, 247, 248, 249, 255, 256, 1000, maxSent / 4 * 3} {
+			data := bytes.Repeat([]byte("x"), size)
+			write(t, client, data)
+			must(t, server.WaitRead())
+			p := make([]byte, size+1)
+			total := 0
+			for total < size {
+				n, err := server.Read(p[total:])
+				must(t, err)
+				total += n
+				// The last few bytes may not have left the socket yet.
+				if n < size && n < chunk-14 && size < chunk/2 {
+					t.Errorf("a Read took %d bytes of %d", n, size)
+				}
+			}
+		}
+	})
+}
+
+func TestEmptyReadAndWrite(t *testing.T) {
+	client, server := pair(t, loopback(t), ListenOptions{}, DialOptions{})
+	if n, err := client.Write(nil); n != 0 || err != nil {
+		t.Fatalf("empty write: %d, %v", n, err)
+	}
+	if n, err := server.Read(nil); n != 0 || err != nil {
+		t.Fatalf("empty read: %d, %v", n, err)
+	}
+}
+
+// Concurrent Writes do not mix.
+func TestConcurrentWrites(t *testing.T) {
+	client, server := pair(t, loopback(t), ListenOptions{}, DialOptions{})
+	const size, writers = 100 << 10, 8
+	var wg sync.WaitGroup
+	for i := range writers {
+		wg.Go(func() { client.Write(bytes.Repeat([]byte{byte(i)}, size)) })
+	}
+	p := make([]byte, size)
+	for range writers {
+		_, err := io.ReadFull(server, p)
+		must(t, err)
+		if !bytes.Equal(p, bytes.Repeat(p[:1], size)) {
+			t.Fatal("two Writes are mixed")
+		}
+	}
+	wg.Wait()
+}
+
+func TestAddresses(t *testing.T) {
+	client, server := pair(t, loopback(t), ListenOptions{}, DialOptions{})
+	if client.LocalAddr().String() != server.RemoteAddr().String() ||
+		client.RemoteAddr().String() != server.LocalAddr().String() {
+		t.Errorf("client %v to %v, server %v to %v", client.LocalAddr(), client.RemoteAddr(),
+			server.LocalAddr(), server.RemoteAddr())
+	}
+	if _, ok := server.RemoteAddr().(*net.TCPAddr); !ok {
+		t.Errorf("remote address is a %T", server.RemoteAddr())
+	}
+}
+
+func TestReadDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, wait := range []bool{false, true} {
+			client, server := pair(t, memory(), ListenOptions{}, DialOptions{})
+			read := func() error {
+				if wait {
+					return server.WaitRead()
+				}
+				_, err := server.Read(make([]byte, 1))
+				return err
+			}
+			start := time.Now()
+			must(t, server.SetReadDeadline(start.Add(time.Minute)))
+			if err := read(); !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(start) != time.Minute {
+				t.Fatalf("after %v: %v", time.Since(start), err)
+			}
+			// It ends reading, even though the deadline is taken away, 1000 times over,
+			must(t, server.SetReadDeadline(time.Time{}))
+			write(t, client, []byte("x"))
+			for range 1001 {
+				if err := read(); !errors.Is(err, os.ErrDeadlineExceeded) {
+					t.Fatalf("later: %v", err)
+				}
+			}
+			// and nothing else.
+			write(t, server, []byte("y"))
+			readString(t, client, "y")
+		}
+	})
+}
+
+// Data that came before the deadline passed is not lost.
+func TestReadDeadlineKeepsBuffered(t *testing.T) {
+	client, server := pair(t, loopback(t), ListenOptions{}, DialOptions{})
+	write(t, client, []byte("ab"))
+	must(t, server.WaitRead())
+	must(t, server.SetDeadline(aLongTimeAgo))
+	readString(t, server, "ab")
+	if _, err := server.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatal(err)
+	}
+}
+
+func TestWriteDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, server := pair(t, memory(), ListenOptions{PingInterval: -1}, DialOptions{PingInterval: -1})
+		// One that has passed harms nothing.
+		must(t, client.SetWriteDeadline(aLongTimeAgo))
+		for range 2 {
+			if n, err := client.Write([]byte("x")); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Fatalf("write past the deadline: %d, %v", n, err)
+			}
+		}
+		must(t, client.SetWriteDeadline(time.Time{}))
+		write(t, client, []byte("abc"))
+		readString(t, server, "abc")
+
+		// It ends a Write that waits, which counts whole messages.
+		start := time.Now()
+		must(t, client.SetWriteDeadline(start.Add(time.Minute)))
+		n, err := client.Write(make([]byte, 1<<20))
+		if !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(start) != time.Minute {
+			t.Fatalf("after %v: %v", time.Since(start), err)
+		}
+		if n != maxSent { // of the 64 KiB that memnet holds
+			t.Fatalf("%d bytes written", n)
+		}
+		// A message was torn, so that none can follow.
+		must(t, client.SetWriteDeadline(time.Time{}))
+		_, err = io.ReadFull(server, make([]byte, n))
+		must(t, err)
+		if _, err := client.Write([]byte("x")); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatalf("write after a torn one: %v", err)
+		}
+		write(t, server, []byte("z"))
+		readString(t, client, "z")
+	})
+}
+
+// All methods at once, for the race detector.
+func TestConcurrentMethods(t *testing.T) {
+	eachVariant(t, func(t *testing.T, client, server *Conn) {
+		var wg sync.WaitGroup
+		for range 20 {
+			for _, c := range []*Conn{client, server} {
+				wg.Go(func() { c.Read(make([]byte, 1024)) })
+				wg.Go(func() { c.Write(make([]byte, 1024)) })
+				wg.Go(func() { c.SetDeadline(time.Now().Add(time.Second)) })
+				wg.Go(func() { c.SetReadDeadline(time.Now().Add(time.Second)) })
+				wg.Go(func() { c.SetWriteDeadline(time.Now().Add(time.Second)) })
+				wg.Go(func() { c.LocalAddr(); c.RemoteAddr() })
+			}
+		}
+		wg.Go(func() { client.Close() })
+		wg.Go(func() { server.Close() })
+		wg.Wait()
+	})
+}

@@ -1,0 +1,263 @@
+package wsconn
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// Allow sees the address that is dialled, so that no name can hide one.
+func TestAllow(t *testing.T) {
+	noLeaks(t)
+	n := loopback(t)
+	l := listen(t, n, ListenOptions{})
+	port := l.Addr().(*net.TCPAddr).Port
+	for _, tt := range []struct {
+		host  string
+		allow func(netip.Addr) bool
+		want  error
+	}{
+		{"127.0.0.1", nil, nil},
+		{"localhost", netip.Addr.IsLoopback, nil},
+		{"127.0.0.1", func(a netip.Addr) bool { return !a.IsLoopback() }, ErrNotAllowed},
+		{"localhost", func(a netip.Addr) bool { return !a.IsLoopback() }, ErrNotAllowed},
+		{"[::ffff:127.0.0.1]", func(a netip.Addr) bool { return a.Is6() }, ErrNotAllowed},
+	} {
+		for _, scheme := range []string{"ws", "wss"} {
+			if scheme == "wss" && tt.want == nil {
+				continue
+			}
+			url := fmt.Sprintf("%s://%s:%d", scheme, tt.host, port)
+			c, err := Dial(context.Background(), url, DialOptions{Allow: tt.allow})
+			if !errors.Is(err, tt.want) {
+				t.Errorf("dial %s: %v; want %v", url, err, tt.want)
+			}
+			if c != nil {
+				accept(t, l).drop()
+				c.Close()
+			}
+		}
+	}
+	if len(l.queue) > 0 {
+		t.Error("a connection was made that was not allowed")
+	}
+}
+
+func TestDialRequest(t *testing.T) {
+	t.Setenv("HTTP_PROXY", "http://192.0.2.1:1")
+	t.Setenv("http_proxy", "http://192.0.2.1:1")
+	synctest.Test(t, func(t *testing.T) {
+		for _, tt := range []struct {
+			url, line string
+			offered   []string
+			want      string
+		}{
+			{"ws://peer.example", "GET / HTTP/1.1", nil, ""},
+			{"ws://peer.example/?a=b", "GET /?a=b HTTP/1.1", nil, ""},
+			{"ws://peer.example", "GET / HTTP/1.1", []string{"base64"}, "Sec-WebSocket-Protocol: base64\r\n"},
+		} {
+			n := memory()
+			ctx, cancel := context.WithCancel(context.Background())
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				Dial(ctx, tt.url, dialOptions(n, DialOptions{Subprotocols: tt.offered}))
+			}()
+			server, err := n.listener.Accept()
+			must(t, err)
+			head := readHead(t, server)
+			if !strings.HasPrefix(head, tt.line+"\r\nHost: peer.example\r\n") || !strings.Contains(head, tt.want) {
+				t.Errorf("request %q", head)
+			}
+			for _, no := range []string{"User-Agent", "Extensions", "Origin", "Go-http"} {
+				if strings.Contains(head, no) {
+					t.Errorf("%s in request %q", no, head)
+				}
+			}
+			cancel()
+			<-done
+			server.Close()
+		}
+	})
+}
+
+// What a server may answer, and how Dial ends.
+func TestHostileAnswer(t *testing.T) {
+	for name, tt := range map[string]struct {
+		answer func(request string) string
+		want   string // in the error
+		after  time.Duration
+	}{
+		"404":                 {func(string) string { return "HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno" }, "status 404", 0},
+		"404 that never ends": {func(string) string { return "HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\n\r\nno" }, "status 404", 20 * time.Second},
+		"redirect":            {func(string) string { return "HTTP/1.1 302 Found\r\nLocation: ws://127.0.0.1/\r\n\r\n" }, "status 302", 20 * time.Second},
+		"200":                 {func(string) string { return "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" }, "status 200", 0},
+		"wrong key": {func(r string) string {
+			return strings.Replace(answer(t, r), "Sec-WebSocket-Accept: ", "Sec-WebSocket-Accept: x", 1)
+		}, "status 101", 0},
+		"compression": {func(r string) string {
+			return answer(t, r, "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover")
+		}, "extension", 0},
+		"unknown extension":     {func(r string) string { return answer(t, r, "Sec-WebSocket-Extensions: x") }, "extension", 0},
+		"unasked subprotocol":   {func(r string) string { return answer(t, r, "Sec-WebSocket-Protocol: base64") }, "subprotocol", 0},
+		"rubbish":               {func(string) string { return "SSH-2.0-x\r\n\r\n" }, "malformed", 0},
+		"the end":               {func(string) string { return "" }, "EOF", 0},
+		"the end in the middle": {func(r string) string { return answer(t, r)[:100] }, "EOF", 0},
+		"silence":               {func(string) string { return "" }, "deadline", 20 * time.Second},
+		"long line":             {func(string) string { return "HTTP/1.1 101 " + strings.Repeat("x", 1<<20) }, "too long", 0},
+		"long head":             {func(string) string { return "HTTP/1.1 101 x\r\n" + strings.Repeat("a: b\r\n", 1<<17) }, "too long", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := memory()
+				go serveAnswer(t, n, tt.answer)
+				start := time.Now()
+				c, err := Dial(context.Background(), "ws://peer.example", dialOptions(n, DialOptions{}))
+				if c != nil || err == nil || !strings.Contains(err.Error(), tt.want) {
+					t.Errorf("dial: %v; want %q", err, tt.want)
+				}
+				if d := time.Since(start); d > tt.after {
+					t.Errorf("after %v", d)
+				}
+			})
+		})
+	}
+}
+
+// serveAnswer serves one connection, and reads until the client closes it, except
+// in tests of the end.
+func serveAnswer(t *testing.T, n network, answer func(string) string) {
+	defer n.listener.Close()
+	server, err := n.listener.Accept()
+	if err != nil {
+		return
+	}
+	defer server.Close()
+	a := answer(readHead(t, server))
+	if strings.Contains(t.Name(), "the_end") {
+		io.WriteString(server, a)
+		return
+	}
+	go io.WriteString(server, a)
+	io.Copy(io.Discard, server)
+}
+
+func TestDialCancelled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := memory()
+		defer n.listener.Close()
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		start := time.Now()
+		_, err := Dial(ctx, "ws://peer.example", dialOptions(n, DialOptions{}))
+		if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != time.Second {
+			t.Errorf("after %v: %v", time.Since(start), err)
+		}
+	})
+}
+
+func TestDialBadURL(t *testing.T) {
+	for _, url := range []string{"", "http://x", "ws://user:secret@x", "x", "ws://[", "://"} {
+		if c, err := Dial(context.Background(), url, DialOptions{}); c != nil || err == nil {
+			t.Errorf("dial %q: no error", url)
+		}
+	}
+}
+
+func TestDialRefused(t *testing.T) {
+	n := loopback(t)
+	n.listener.Close()
+	_, err := Dial(context.Background(), "ws://"+n.listener.Addr().String(), DialOptions{})
+	var op *net.OpError
+	if !errors.As(err, &op) {
+		t.Errorf("dial: %v", err)
+	}
+}
+
+// Frames that come in one segment with the answer are not lost.
+func TestDialEarlyFrames(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := memory()
+		defer n.listener.Close()
+		served := make(chan struct{})
+		go func() {
+			defer close(served)
+			server, err := n.listener.Accept()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			frames := join(rawFrame(0x82, false, []byte("early")), rawFrame(0x82, false, make([]byte, 20000)))
+			io.WriteString(server, answer(t, readHead(t, server))+string(frames))
+			io.Copy(io.Discard, server)
+			server.Close()
+		}()
+		c, err := Dial(context.Background(), "ws://peer.example", dialOptions(n, DialOptions{}))
+		must(t, err)
+		readString(t, c, "early")
+		readString(t, c, string(make([]byte, 20000)))
+		must(t, c.Close())
+		<-served
+	})
+}
+
+// selfSigned is a certificate for localhost and the pool that trusts it.
+func selfSigned(t *testing.T) (tls.Certificate, *x509.CertPool) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	must(t, err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		DNSNames:     []string{"localhost"},
+		NotBefore:    time.Now().Add(-time.Hour),
+		NotAfter:     time.Now().Add(time.Hour),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	must(t, err)
+	leaf, err := x509.ParseCertificate(der)
+	must(t, err)
+	pool := x509.NewCertPool()
+	pool.AddCert(leaf)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
+}
+
+func TestTLS(t *testing.T) {
+	noLeaks(t)
+	cert, pool := selfSigned(t)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	port := ln.Addr().(*net.TCPAddr).Port
+	l := Listen(tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{cert}}), ListenOptions{})
+	defer l.Close()
+	url := fmt.Sprintf("wss://localhost:%d", port)
+
+	if c, err := Dial(context.Background(), url, DialOptions{}); c != nil || err == nil {
+		t.Fatal("an untrusted certificate was taken")
+	}
+	client, err := Dial(context.Background(), url, DialOptions{TLS: &tls.Config{RootCAs: pool}})
+	must(t, err)
+	server := accept(t, l)
+	data := strings.Repeat("0123456789abcdef", 1<<16)
+	go func() { io.Copy(server, server); server.Close() }()
+	go io.WriteString(client, data)
+	readString(t, client, data)
+	must(t, client.SetReadDeadline(time.Now()))
+	if _, err := client.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("read: %v", err)
+	}
+	must(t, client.Close())
+}
