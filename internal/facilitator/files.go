@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"flashproxy/internal/registration"
@@ -69,7 +70,8 @@ func LoadKey(path string) (registration.PrivateKey, error) {
 	if err != nil {
 		return registration.PrivateKey{}, fmt.Errorf("read key: %w", err)
 	}
-	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+	// Windows has no such modes, and Go makes them up.
+	if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
 		return registration.PrivateKey{}, fmt.Errorf("others can read the key file (mode %04o): chmod 600 %s", mode, path)
 	}
 	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile))

@@ -27,7 +27,6 @@ func TestHeldPollGetsTheNextClient(t *testing.T) {
 		}
 		seconds(t, "the answer took", time.Since(start), 0, 0)
 		seconds(t, "check-back-in", a.CheckBackIn, 0, 3)
-		synctest.Wait()
 		r.waiting(pool.Stats{})
 	})
 }
@@ -70,7 +69,6 @@ func TestProxyGoesAway(t *testing.T) {
 		c, _ := r.send(proxy4, get("/?r=1&wait=40"))
 		synctest.Wait()
 		c.Abort()
-		synctest.Wait()
 		r.waiting(pool.Stats{})
 		r.register(client4, "client=:9000")
 		if r.poll(proxy4, "").Match == nil {
@@ -187,7 +185,6 @@ func TestStop(t *testing.T) {
 			_, replies := r.send(from, get("/?r=1&wait=40"))
 			waiting = append(waiting, replies)
 		}
-		synctest.Wait()
 		r.waiting(pool.Stats{Polls: 100})
 		start := time.Now()
 		r.Stop()
@@ -229,7 +226,6 @@ func TestHeldPollsOfOneSource(t *testing.T) {
 		seconds(t, "its check-back-in", a.CheckBackIn, 135, 225)
 
 		_, other := r.send(netip.MustParseAddrPort("9.9.9.10:1"), get("/?r=1&wait=40"))
-		synctest.Wait()
 		r.waiting(pool.Stats{Polls: maxHeldPerSource + 1})
 		for _, replies := range append(waiting, other) {
 			r.answer(<-replies)

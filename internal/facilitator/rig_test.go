@@ -129,11 +129,13 @@ func readReply(br *bufio.Reader, method string) reply {
 	return reply{resp, string(body), err}
 }
 
-// do is send for one who waits.
+// do is send for one who waits, also until the server is done with the request,
+// which is after the answer.
 func (r *rig) do(from netip.AddrPort, raw string) reply {
 	r.t.Helper()
 	_, replies := r.send(from, raw)
 	got := <-replies
+	synctest.Wait()
 	if got.err != nil {
 		r.t.Fatalf("%.80q: %v", raw, got.err)
 	}
@@ -174,6 +176,7 @@ func (r *rig) register(from netip.AddrPort, body string) {
 // waiting checks what the pool holds.
 func (r *rig) waiting(want pool.Stats) {
 	r.t.Helper()
+	synctest.Wait()
 	got, err := r.pool.Stats(context.Background())
 	if err != nil || got != want {
 		r.t.Fatalf("pool has %+v, %v, want %+v", got, err, want)

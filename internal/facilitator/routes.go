@@ -8,9 +8,14 @@ import (
 	"time"
 )
 
-// ioTimeout bounds how long a request may take to come, and an answer to be taken:
-// both fit in a few packets.
-const ioTimeout = 10 * time.Second
+const (
+	// ioTimeout bounds how long a request may take to come, and an answer to be
+	// taken: both fit in a few packets.
+	ioTimeout = 10 * time.Second
+	// answerTimeout is for an answer, before which net/http reads what is left of
+	// the request.
+	answerTimeout = 2 * ioTimeout
+)
 
 // Handler returns all routes. It may be served by any HTTP server; Serve is the
 // one with limits that suit it.
@@ -136,5 +141,5 @@ func setReadDeadline(w http.ResponseWriter, d time.Duration) {
 }
 
 func setWriteDeadline(w http.ResponseWriter) {
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(ioTimeout))
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTimeout))
 }

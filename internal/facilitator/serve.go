@@ -87,7 +87,7 @@ func (s *Server) httpServer() *http.Server {
 		DisableGeneralOptionsHandler: true, // "OPTIONS *" is ours too
 		ReadHeaderTimeout:            ioTimeout,
 		ReadTimeout:                  2 * ioTimeout,
-		WriteTimeout:                 ioTimeout,
+		WriteTimeout:                 answerTimeout,
 		IdleTimeout:                  idleTimeout,
 		MaxHeaderBytes:               maxHeader,
 		ErrorLog:                     slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
