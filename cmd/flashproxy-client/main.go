@@ -1,0 +1,64 @@
+// Command flashproxy-client is the client transport plugin: it links Tor with
+// flash proxies that connect to it. See flashproxy-client --help.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+
+	"flashproxy/internal/daemon"
+	"flashproxy/internal/pt"
+	"flashproxy/internal/scrub"
+)
+
+func main() { os.Exit(daemon.Main("flashproxy-client", run)) }
+
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
+	o, err := parseOptions(args, stdout)
+	if err != nil {
+		return err
+	}
+	if o.external == pt.Managed() {
+		return daemon.Usagef("%s", howToRun(o.external))
+	}
+	log, logFile, err := o.log.Open(stderr)
+	if err != nil {
+		return err
+	}
+	defer logFile.Close()
+	tor := pt.New(stdout, scrub.String)
+	ctx, cancel := pt.UntilStdinCloses(ctx, stdin)
+	defer cancel()
+
+	remotes, err := o.remote.listen(log, "proxies", netip.IPv4Unspecified(), netip.IPv6Unspecified())
+	if err != nil {
+		tor.Log(pt.Error, err.Error())
+		return err
+	}
+	o.listensOn(portOf(remotes[0]))
+	locals, err := o.listenLocal(log, tor)
+	if err != nil {
+		closeAll(remotes)
+		return err
+	}
+	o.client.Logger, o.client.Notice = log, func(text string) {
+		log.Info(text)
+		tor.Notice("%s", text)
+	}
+	err = serve(ctx, o, locals, remotes)
+	if errors.Is(err, pt.ErrStdinClosed) {
+		return nil
+	}
+	return err
+}
+
+func howToRun(external bool) string {
+	if external {
+		return "--external is for running by hand, but Tor runs this: take it out of the ClientTransportPlugin line"
+	}
+	return fmt.Sprintf("Tor runs this, by a line in torrc: ClientTransportPlugin flashproxy exec %s; to run it by hand, add --external", os.Args[0])
+}

@@ -1,0 +1,69 @@
+package main
+
+import "flashproxy/internal/daemon"
+
+// page is what --help says around the flags.
+func page() daemon.Page {
+	return daemon.Page{
+		Name:     "flashproxy-client",
+		Summary:  "reach Tor through flash proxies",
+		Synopsis: []string{"[flags] [LOCAL][:PORT] [REMOTE][:PORT]"},
+		Description: `
+Tor connects to LOCAL by SOCKS. Flash proxies, in the browsers of volunteers,
+connect to REMOTE, from anywhere on the Internet: its port has to be
+reachable, so a router or firewall in between has to forward it. The client
+links one with the other. To be found by proxies it registers with a
+facilitator. What Tor asks to be connected to is ignored: a proxy connects to
+a relay of the facilitator's choice.
+
+LOCAL is 127.0.0.1 and any free port by default, or port 9001 with
+--external. REMOTE is every address of this computer, IPv4 and IPv6, and port
+9000. A port of 0 is any free one.
+`,
+		Sections: []daemon.Section{
+			{Title: "Bridge lines", Text: `
+Arguments in a Bridge line of torrc go before the flags:
+
+url=URL              register with this facilitator
+pubkey=KEY           seal registrations to this key
+transport=TRANSPORT  register this transport
+remote=[HOST]:PORT   tell proxies to connect here
+
+The address in a Bridge line has no meaning; write 0.0.1.0:1. All Bridge
+lines of one client should name the same transport, since a proxy that
+connects does not say which registration brought it.
+`},
+			{Title: "What Tor's log says", Text: `
+registered           the facilitator knows; a proxy should come
+waiting              no proxy came yet, said once a minute. Volunteers may be
+                     few; or nobody can reach REMOTE from the Internet
+connected, lost      a proxy came, or went; Tor goes on with the next one
+refused              the facilitator's own words: something is to be mended
+can't be reached     the facilitator is blocked here, down, or misspelt
+`},
+			{Title: "Signals and exit status", Text: `
+SIGTERM and SIGINT end it, and so does Tor by closing its input. The status
+is 0 when asked to end, 1 after an error, 2 for a wrong command line.
+`},
+			{Title: "Examples", Text: `
+In torrc, with flashproxy-client run by Tor:
+
+  UseBridges 1
+  Bridge flashproxy 0.0.1.0:1
+  ClientTransportPlugin flashproxy exec /usr/local/bin/flashproxy-client
+    --register --facilitator https://facilitator.example/ :0 :9000
+
+(the last two lines are one), or with the same in the Bridge line:
+
+  Bridge flashproxy 0.0.1.0:1 url=https://facilitator.example/
+  ClientTransportPlugin flashproxy exec /usr/local/bin/flashproxy-client
+
+With flashproxy-client run by hand:
+
+  flashproxy-client --external -r -f https://facilitator.example/ :9001 :9000
+
+  ClientTransportPlugin flashproxy socks5 127.0.0.1:9001
+`},
+		},
+	}
+}
