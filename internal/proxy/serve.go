@@ -1,0 +1,84 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"flashproxy/internal/registration"
+	"flashproxy/internal/relaypipe"
+)
+
+const (
+	// dialTimeout is for one dial, name, TLS and WebSocket handshake included: a TCP
+	// connection gets its first five tries in it (RFC 6298), and a listener gives
+	// the handshake 10 s.
+	dialTimeout = 30 * time.Second
+	// idleTimeout ends a pair that carries nothing. It is long, since a pair may
+	// wait for its turn at the client; dead peers are noticed by the transport.
+	// It is what networks let TCP connections be silent for (RFC 5382, REQ-5:
+	// NATs keep them for 2 hours and 4 minutes).
+	idleTimeout = 2 * time.Hour
+)
+
+// pair is a client's connection and a relay's.
+type pair struct{ client, relay net.Conn }
+
+// serve opens the pairs of one client, one after the other, and returns when
+// the last has ended. Dials end with ctx, pairs with life. After a dial that
+// failed no other is tried: a bad registration must not make us knock twice.
+func (p *Proxy) serve(ctx, life context.Context, m registration.Match) {
+	p.served.add(m.Client)
+	defer p.served.remove(m.Client)
+	var pairs sync.WaitGroup
+	defer pairs.Wait()
+	for i := range p.cfg.ConnsPerClient {
+		pair, err := p.open(ctx, m)
+		if err != nil {
+			p.log.Debug("no connection", "client", m.Client, "err", err)
+			return
+		}
+		if i == 0 {
+			p.counts.clients.Add(1)
+		}
+		pairs.Go(func() { p.carry(life, pair) })
+	}
+}
+
+// open dials the client, and the relay only when the client is there.
+func (p *Proxy) open(ctx context.Context, m registration.Match) (pair, error) {
+	client, err := p.dial(ctx, m.ClientOuter, m.Client.String())
+	if err != nil {
+		return pair{}, fmt.Errorf("dial the client: %w", err)
+	}
+	relay, err := p.dial(ctx, m.RelayOuter, m.Relay.String())
+	if err != nil {
+		client.Close()
+		return pair{}, fmt.Errorf("dial the relay: %w", err)
+	}
+	return pair{client, relay}, nil
+}
+
+func (p *Proxy) dial(ctx context.Context, outer, address string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	c, err := p.cfg.Dialers[outer](ctx, address)
+	if err != nil && !errors.Is(err, context.Canceled) {
+		p.counts.unreachable.Add(1)
+	}
+	return c, err
+}
+
+// carry carries a pair's bytes until it ends.
+func (p *Proxy) carry(life context.Context, c pair) {
+	p.counts.pairs.Add(1)
+	defer p.counts.pairs.Add(-1)
+	client := c.client.RemoteAddr()
+	stats, err := relaypipe.Run(life, c.client, c.relay, p.pipe)
+	p.counts.toRelay.Add(stats.AToB)
+	p.counts.toClient.Add(stats.BToA)
+	p.log.Debug("connection ended", "client", client, "err", err)
+}
