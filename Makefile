@@ -2,6 +2,7 @@
 # make test    everything: format, vet, staticcheck, race detector, end to end, fuzzing
 # make bench   what it costs, as ratios measured side by side
 # make build   the four programs, in bin/
+# make man     the manual pages in doc/, from the programs
 # make install the same in $(DESTDIR)$(PREFIX)/bin, and man pages
 #
 # demo and test install what they need when run as root on a Debian system, and
@@ -15,7 +16,7 @@ PROGRAMS = flashproxy-client flashproxy-server facilitator proxy-headless
 # fail for that alone.
 FUZZ    ?= 3000x
 
-.PHONY: demo test check fuzz bench build install clean need-demo need-test
+.PHONY: demo test check fuzz bench build man install clean need-demo need-test
 
 build:
 	$(GO) build -o bin/ ./cmd/...
@@ -46,6 +47,11 @@ fuzz:
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchtime 1s ./internal/...
+
+# The manual pages are what the programs say of themselves.
+man: build
+	for p in flashproxy-client proxy-headless; do bin/$$p --man >doc/$$p.1; done
+	for p in facilitator flashproxy-server; do bin/$$p --man >doc/$$p.8; done
 
 install: build
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8

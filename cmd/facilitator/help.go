@@ -5,9 +5,10 @@ import "flashproxy/internal/daemon"
 // page is what --help says around the flags.
 func page() daemon.Page {
 	return daemon.Page{
-		Name:     "facilitator",
-		Summary:  "bring clients and flash proxies together",
-		Synopsis: []string{"-r FILE [flags]"},
+		Name:       "facilitator",
+		ManSection: 8,
+		Summary:    "bring clients and flash proxies together",
+		Synopsis:   []string{"-r FILE [flags]"},
 		Description: `
 Clients tell the facilitator where they wait for a proxy. Proxies ask it for
 a client, and are told of one client and one relay to connect. It sees

@@ -16,6 +16,7 @@ type Page struct {
 	Synopsis    []string  // the arguments, once for each way to call it
 	Description string    // paragraphs, with empty lines between
 	Sections    []Section // what follows the flags: Examples, Files, Signals
+	ManSection  int       // of the manual; 0 is 1, user commands
 }
 
 // Section is one more part of a [Page].
@@ -27,7 +28,7 @@ type Flags struct {
 	groups []group
 	all    *pflag.FlagSet // each flag of each group, once parsed
 
-	help, version bool
+	help, version, manual bool
 }
 
 type group struct {
@@ -61,6 +62,7 @@ func (f *Flags) Parse(args []string, stdout io.Writer) error {
 	general := f.Group("General")
 	general.BoolVarP(&f.help, "help", "h", false, "print this text")
 	general.BoolVar(&f.version, "version", false, "print the version")
+	general.BoolVar(&f.manual, "man", false, "print this text as a manual page, for man -l -")
 	for _, g := range f.groups {
 		g.flags.VisitAll(f.all.AddFlag)
 	}
@@ -70,6 +72,9 @@ func (f *Flags) Parse(args []string, stdout io.Writer) error {
 	switch {
 	case f.help:
 		fmt.Fprint(stdout, f.text())
+		return ErrPrinted
+	case f.manual:
+		fmt.Fprint(stdout, f.man())
 		return ErrPrinted
 	case f.version:
 		fmt.Fprintf(stdout, "%s %s\n", f.page.Name, Version())

@@ -62,6 +62,7 @@ Log:
 General:
   -h, --help      print this text
       --version   print the version
+      --man       print this text as a manual page, for man -l -
 
 Examples:
   prog --port 1 x
