@@ -41,7 +41,7 @@ func (c *Conn) Close() error {
 
 	c.senders.Wait()
 	c.writing.lock()
-	sent := c.closeSent
+	sent := c.closeSent && c.lent == nil
 	c.writing.unlock()
 	c.reading.lock()
 	defer c.reading.unlock()

@@ -60,9 +60,9 @@ var aLongTimeAgo = time.Unix(1, 0)
 //   - A read deadline that passes while a Read or WaitRead waits ends reading
 //     for good: the same error comes for ever. Writing goes on. Data that was
 //     buffered before is still returned after the deadline.
-//   - A write deadline that passes inside a message ends writing for good.
-//     One that passed before the first byte of a message harms nothing. The count
-//     that Write returns has only whole messages.
+//   - A write deadline that passes inside a message does not tear it: the message
+//     counts as written, and its rest goes out before whatever is sent next. (Over
+//     TLS it ends writing for good, as crypto/tls has it.)
 //   - Pings are answered and close frames noticed only while somebody reads.
 //     Reading ahead of the caller would need a buffer.
 //   - A peer that breaks the protocol gets a close frame that says so (1002,
@@ -92,9 +92,11 @@ type Conn struct {
 	readErr   error // final
 	peerEnded bool  // its close frame came
 
-	writing   lock  // of the fields below; held while a Write waits
-	writeErr  error // final: a frame was torn, or the connection failed
-	closeSent bool
+	writing   lock   // of the fields below; held while a Write waits
+	rest      []byte // of a frame that a deadline interrupted, in lent
+	lent      *frame
+	writeErr  error // final
+	closeSent bool  // its rest may be in rest
 
 	mu       sync.Mutex // of the fields below; never held while anything waits
 	closed   bool       // Close was called

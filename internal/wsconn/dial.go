@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -81,15 +82,14 @@ func Dial(ctx context.Context, url string, o DialOptions) (*Conn, error) {
 	if !inTime && (err == nil || isTimeout(err)) {
 		err = context.Cause(ctx)
 	}
+	if err == nil {
+		err = d.src.Conn.SetDeadline(time.Time{})
+	}
 	if err != nil {
 		if ws != nil {
 			ws.Close()
 		}
-		return nil, fmt.Errorf("dial websocket: %w", err)
-	}
-	if err := d.src.Conn.SetDeadline(time.Time{}); err != nil {
-		ws.Close()
-		return nil, fmt.Errorf("dial websocket: %w", err)
+		return nil, fmt.Errorf("dial websocket: %w", brief(err))
 	}
 	return newConn(ws, d.src, true, cmp.Or(o.PingInterval, defaultPing)), nil
 }
@@ -104,6 +104,15 @@ func checkAnswer(h http.Header, offered []string) error {
 		return errors.New("the server chose a subprotocol that was not offered")
 	}
 	return nil
+}
+
+// brief shortens an error that quotes the peer at length.
+func brief(err error) error {
+	const most = 200
+	if text := err.Error(); len(text) > most {
+		return errors.New(strings.ToValidUTF8(text[:most], "") + " ...")
+	}
+	return err
 }
 
 // dialling is one Dial.

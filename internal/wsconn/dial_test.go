@@ -115,6 +115,7 @@ func TestHostileAnswer(t *testing.T) {
 		"unknown extension":     {func(r string) string { return answer(t, r, "Sec-WebSocket-Extensions: x") }, "extension", 0},
 		"unasked subprotocol":   {func(r string) string { return answer(t, r, "Sec-WebSocket-Protocol: base64") }, "subprotocol", 0},
 		"rubbish":               {func(string) string { return "SSH-2.0-x\r\n\r\n" }, "malformed", 0},
+		"long rubbish":          {func(string) string { return strings.Repeat("x", 8000) + "\r\n\r\n" }, "malformed", 0},
 		"the end":               {func(string) string { return "" }, "EOF", 0},
 		"the end in the middle": {func(r string) string { return answer(t, r)[:100] }, "EOF", 0},
 		"silence":               {func(string) string { return "" }, "deadline", 20 * time.Second},
@@ -129,6 +130,9 @@ func TestHostileAnswer(t *testing.T) {
 				c, err := Dial(context.Background(), "ws://peer.example", dialOptions(n, DialOptions{}))
 				if c != nil || err == nil || !strings.Contains(err.Error(), tt.want) {
 					t.Errorf("dial: %v; want %q", err, tt.want)
+				}
+				if err != nil && len(err.Error()) > 300 {
+					t.Errorf("an error of %d bytes", len(err.Error()))
 				}
 				if d := time.Since(start); d > tt.after {
 					t.Errorf("after %v", d)

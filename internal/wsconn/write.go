@@ -50,33 +50,61 @@ func (c *Conn) Write(p []byte) (int, error) {
 		}
 		m := min(most, len(p)-n)
 		c.wrote.Store(true)
-		if err := c.send(op, p[n:n+m]); err != nil {
+		begun, err := c.send(op, p[n:n+m])
+		if begun {
+			n += m
+		}
+		if err != nil {
 			return n, c.cause(err)
 		}
-		n += m
 	}
 	return len(p), nil
 }
 
-// send writes one frame; the caller holds c.writing. After an error that tore
-// a frame, and after a close frame, nothing more can be sent.
-func (c *Conn) send(op byte, payload []byte) error {
+// send writes one frame; the caller holds c.writing. A deadline may pass when the
+// frame is begun: its rest stays in c.rest, for the next send.
+func (c *Conn) send(op byte, payload []byte) (begun bool, err error) {
+	if c.closeSent {
+		return false, io.ErrClosedPipe
+	}
+	if err := c.flush(); err != nil {
+		return false, err
+	}
+	f := frames.Get().(*frame)
+	c.rest, c.lent = f.build(op, payload, c.client), f
+	whole := len(c.rest)
+	err = c.flush()
+	begun = len(c.rest) < whole
+	if begun {
+		c.closeSent = op == opClose
+	} else {
+		c.release()
+	}
+	return begun, err
+}
+
+// flush writes c.rest. What fails otherwise than by a deadline has failed for good.
+func (c *Conn) flush() error {
 	if c.writeErr != nil {
 		return c.writeErr
 	}
-	if c.closeSent {
-		return io.ErrClosedPipe
+	if c.lent == nil {
+		return nil
 	}
-	f := frames.Get().(*frame)
-	defer frames.Put(f)
-	n, err := c.conn.Write(f.build(op, payload, c.client))
-	switch {
-	case err != nil && (n > 0 || !isTimeout(err)):
+	n, err := c.conn.Write(c.rest)
+	c.rest = c.rest[n:]
+	if err == nil {
+		c.release()
+	} else if !isTimeout(err) {
 		c.writeErr = err
-	case err == nil && op == opClose:
-		c.closeSent = true
 	}
 	return err
+}
+
+// release gives the frame's buffer back.
+func (c *Conn) release() {
+	frames.Put(c.lent)
+	c.rest, c.lent = nil, nil
 }
 
 // build makes a frame of payload, which must fit, in base64 if op is opText.
