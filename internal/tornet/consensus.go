@@ -32,9 +32,10 @@ func (n *Network) waitRelays(ctx context.Context) error {
 func (n *Network) vote(ctx context.Context) error {
 	ctx, done := n.relay.whileRunning(ctx)
 	defer done()
-	// Voting begins at Unix times that leave this rest when divided by 5 s, the
-	// shortest interval that leaves room for the two delays of 2 s. The next one
-	// must be far enough ahead for tor to notice; if it is not, 5 s are lost.
+	// Consensuses become valid at Unix times that leave this rest when divided by
+	// 5 s, the shortest interval with room for two delays of 2 s. Tor is late for
+	// the voting that comes before the next one, and makes up for it at once. The
+	// next must be far enough ahead for that: if it is not, 5 s are lost.
 	at := time.Now().Add(1200 * time.Millisecond).Truncate(time.Second).Add(time.Second).Unix()
 	if err := n.authTor.SetConf(ctx, "TestingV3AuthInitialVotingInterval=5",
 		fmt.Sprintf("TestingV3AuthVotingStartOffset=%d", at%5)); err != nil {

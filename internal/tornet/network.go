@@ -84,7 +84,7 @@ func Start(ctx context.Context, cfg Config) (*Network, error) {
 
 // start is Start with its choice of ports in the caller's hands.
 func start(ctx context.Context, cfg Config, ports func() (netip.Addr, uint16, uint16, error)) (*Network, error) {
-	tor, gencert, err := findBoth()
+	tor, err := Find()
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func start(ctx context.Context, cfg Config, ports func() (netip.Addr, uint16, ui
 	defer cancel()
 	for attempt := 1; ; attempt++ {
 		n := &Network{cfg: cfg, tor: tor}
-		err := n.start(ctx, gencert, ports)
+		err := n.start(ctx, ports)
 		if err == nil {
 			return n, nil
 		}
@@ -127,7 +127,7 @@ func freePorts() (host netip.Addr, dirPort, orPort uint16, err error) {
 	return host, dir.Port(), or.Port(), nil
 }
 
-func (n *Network) start(ctx context.Context, gencert string, ports func() (netip.Addr, uint16, uint16, error)) error {
+func (n *Network) start(ctx context.Context, ports func() (netip.Addr, uint16, uint16, error)) error {
 	var err error
 	if n.auth.host, n.auth.dirPort, n.auth.orPort, err = ports(); err != nil {
 		return err
@@ -136,12 +136,9 @@ func (n *Network) start(ctx context.Context, gencert string, ports func() (netip
 		return err
 	}
 	began := time.Now()
-	if err := n.auth.makeKeys(ctx, n.tor, gencert, filepath.Join(n.dir, authName)); err != nil {
+	if err := n.auth.makeKeys(filepath.Join(n.dir, authName)); err != nil {
 		return err
 	}
-	n.tell(began, "Made the keys of a directory authority")
-
-	began = time.Now()
 	if n.authTor, err = n.startNode(authName, n.auth.authorityTorrc(n.dir)); err != nil {
 		return err
 	}
@@ -154,7 +151,7 @@ func (n *Network) start(ctx context.Context, gencert string, ports func() (netip
 		}
 		return err
 	}
-	n.tell(began, "The authority and a relay are up and know each other")
+	n.tell(began, "A directory authority and a relay are up and know each other")
 
 	began = time.Now()
 	if err := n.vote(ctx); err != nil {

@@ -331,7 +331,7 @@ func (n *network) testErrors(ctx context.Context, t *testing.T) {
 	if _, err := Start(ctx, Config{Dir: n.dir}); err == nil || !strings.Contains(err.Error(), "earlier network") {
 		t.Errorf("two networks in one directory: %v", err)
 	}
-	if _, err := findProgram("no-such-tor"); err == nil || !strings.Contains(err.Error(), installTor) || strings.Contains(err.Error(), "\n") {
+	if _, err := findProgram("no-such-tor"); err == nil || !strings.Contains(err.Error(), "apt-get install tor") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("tor missing: %v", err)
 	}
 	// Nobody listens there: the wait ends with ctx and says how far it got.
