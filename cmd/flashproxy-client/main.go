@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/netip"
 	"os"
 
 	"flashproxy/internal/daemon"
@@ -18,31 +17,26 @@ import (
 func main() { os.Exit(daemon.Main("flashproxy-client", run)) }
 
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
+	tor := pt.New(stdout, scrub.String)
 	o, err := parseOptions(args, stdout)
-	if err != nil {
-		return err
+	if err == nil && o.external == pt.Managed() {
+		err = daemon.Usagef("%s", howToRun(o.external))
 	}
-	if o.external == pt.Managed() {
-		return daemon.Usagef("%s", howToRun(o.external))
+	if errors.Is(err, daemon.ErrPrinted) {
+		return err
+	} else if err != nil {
+		return tor.Refuse(err)
 	}
 	log, logFile, err := o.log.Open(stderr)
 	if err != nil {
 		return err
 	}
 	defer logFile.Close()
-	tor := pt.New(stdout, scrub.String)
 	ctx, cancel := pt.UntilStdinCloses(ctx, stdin)
 	defer cancel()
 
-	remotes, err := o.remote.listen(log, "proxies", netip.IPv4Unspecified(), netip.IPv6Unspecified())
+	remotes, locals, err := o.listen(log, tor)
 	if err != nil {
-		tor.Log(pt.Error, err.Error())
-		return err
-	}
-	o.listensOn(portOf(remotes[0]))
-	locals, err := o.listenLocal(log, tor)
-	if err != nil {
-		closeAll(remotes)
 		return err
 	}
 	o.client.Logger, o.client.Notice = log, func(text string) {

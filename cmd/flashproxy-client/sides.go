@@ -33,29 +33,35 @@ func serve(ctx context.Context, o *options, locals, remotes []net.Listener) erro
 	return c.Run(ctx, ls, rs)
 }
 
-// listenLocal opens the SOCKS side. Both methods share one port: they differ in name only.
-func (o *options) listenLocal(log *slog.Logger, tor *pt.Tor) ([]net.Listener, error) {
-	v4 := netip.AddrFrom4([4]byte{127, 0, 0, 1})
-	if o.external {
-		return o.local.listen(log, "Tor", v4, netip.IPv6Loopback())
-	}
-	if !o.local.host.IsValid() {
-		o.local.host = v4 // Tor takes one address
-	}
-	var open []net.Listener
-	err := tor.Client([]string{"flashproxy", "websocket"}, func(string) (net.Addr, error) {
-		if open == nil {
-			var err error
-			if open, err = o.local.listen(log, "Tor", v4, v4); err != nil {
+// listen opens both sides, and tells Tor of its own. Both methods share one SOCKS
+// port: they differ in name only.
+func (o *options) listen(log *slog.Logger, tor *pt.Tor) (remotes, locals []net.Listener, err error) {
+	loopback := netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	remotes, err = o.remote.listen(log, "proxies", netip.IPv4Unspecified(), netip.IPv6Unspecified())
+	switch {
+	case !o.external:
+		if !o.local.host.IsValid() {
+			o.local.host = loopback // Tor takes one address
+		}
+		err = tor.Client([]string{"flashproxy", "websocket"}, func(string) (net.Addr, error) {
+			if err == nil && locals == nil {
+				locals, err = o.local.listen(log, "Tor", loopback, loopback)
+			}
+			if err != nil {
 				return nil, err
 			}
-		}
-		return open[0].Addr(), nil
-	})
-	if err != nil {
-		closeAll(open)
+			return locals[0].Addr(), nil
+		})
+	case err == nil:
+		locals, err = o.local.listen(log, "Tor", loopback, netip.IPv6Loopback())
 	}
-	return open, err
+	if err != nil {
+		closeAll(remotes)
+		closeAll(locals)
+		return nil, nil, err
+	}
+	o.listensOn(portOf(remotes[0]))
+	return remotes, locals, nil
 }
 
 // local gives SOCKS connections as the client takes them.

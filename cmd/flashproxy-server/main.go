@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -21,9 +22,12 @@ import (
 func main() { os.Exit(daemon.Main("flashproxy-server", run)) }
 
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
+	tor := pt.New(stdout, scrub.String)
 	o, err := parseOptions(args, stdout)
-	if err != nil {
+	if errors.Is(err, daemon.ErrPrinted) {
 		return err
+	} else if err != nil {
+		return tor.Refuse(err)
 	}
 	log, logFile, err := o.log.Open(stderr)
 	if err != nil {
@@ -35,7 +39,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if o.forward != "" {
 		return forward(ctx, o, cfg)
 	}
-	return managed(ctx, cfg, stdin, stdout)
+	return managed(ctx, tor, cfg, stdin)
 }
 
 // transports are the methods and what speaks each: two names for one thing.
@@ -47,12 +51,12 @@ func transports(log *slog.Logger) map[string]func(net.Listener) net.Listener {
 }
 
 // managed serves as the Tor wishes that started this process.
-func managed(ctx context.Context, cfg server.Config, stdin io.Reader, stdout io.Writer) error {
+func managed(ctx context.Context, tor *pt.Tor, cfg server.Config, stdin io.Reader) error {
 	ctx, stop := pt.UntilStdinCloses(ctx, stdin)
 	defer stop()
 	var open listeners
 	defer open.close()
-	info, err := pt.New(stdout, scrub.String).Server([]string{"flashproxy", "websocket"}, func(b pt.Bind) (net.Addr, error) {
+	info, err := tor.Server([]string{"flashproxy", "websocket"}, func(b pt.Bind) (net.Addr, error) {
 		return open.listen(ctx, cfg.Logger, b.Method, b.Addr.String())
 	})
 	if err != nil {

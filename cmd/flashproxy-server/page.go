@@ -4,8 +4,9 @@ import "flashproxy/internal/daemon"
 
 // page is what --help says around the flags.
 var page = daemon.Page{
-	Name:    "flashproxy-server",
-	Summary: "the relay's half of the flash proxy transport",
+	Name:       "flashproxy-server",
+	ManSection: 8,
+	Summary:    "the relay's half of the flash proxy transport",
 	Synopsis: []string{
 		"[flags]                        started by tor",
 		"--forward HOST:PORT [flags]    without tor",

@@ -127,3 +127,13 @@ func (l *lineWriter) Write(line []byte) (int, error) {
 	}
 	return len(line), nil
 }
+
+// Refuse tells the Tor that started this process, if one did, that a start can
+// never succeed, and why; Tor would otherwise start it again every second. It returns
+// err, for the caller to return.
+func (t *Tor) Refuse(err error) error {
+	if t.managed && err != nil {
+		fmt.Fprintln(t.out, "ENV-ERROR "+t.clean(err.Error()))
+	}
+	return err
+}

@@ -52,6 +52,21 @@ func TestManaged(t *testing.T) {
 	}
 }
 
+func TestRefuse(t *testing.T) {
+	why := errors.New("--listen " + secret + ": bad\nport")
+	for _, managed := range []bool{false, true} {
+		env, want := map[string]string(nil), ""
+		if managed {
+			env, want = map[string]string{"MANAGED_TRANSPORT_VER": "1"}, "ENV-ERROR --listen [scrubbed]: bad port\n"
+		}
+		setEnv(t, env)
+		var out bytes.Buffer
+		if err := New(&out, fakeScrub).Refuse(why); err != why || out.String() != want {
+			t.Errorf("managed %v: %v, %q; want %q", managed, err, out.String(), want)
+		}
+	}
+}
+
 func TestClient(t *testing.T) {
 	open := func(method string) (net.Addr, error) {
 		switch method {
