@@ -34,11 +34,15 @@ func (s *Server) refuse(w http.ResponseWriter, err error) {
 	status, text := http.StatusServiceUnavailable, "registrations cannot be stored now: try again later"
 	var bad badRequest
 	var many tooMany
+	var before beforeStart
 	var long *http.MaxBytesError
 	var timeout net.Error
 	switch {
-	case errors.As(err, &bad):
-		status, text = http.StatusBadRequest, bad.Error()
+	case errors.As(err, &bad), errors.Is(err, errSeen):
+		status, text = http.StatusBadRequest, err.Error()
+	case errors.As(err, &before):
+		text = err.Error()
+		setRetryAfter(h, before.wait)
 	case errors.As(err, &many):
 		status, text = http.StatusTooManyRequests, many.Error()
 		setRetryAfter(h, many.wait)

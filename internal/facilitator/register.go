@@ -88,10 +88,8 @@ func (s *Server) registerSealed(ctx context.Context, blob string, source netip.A
 	if err != nil {
 		return badRequest{err}
 	}
-	if err := s.seen.add(id, sealed, now); errors.Is(err, errSeenFull) {
+	if err := s.seen.add(id, sealed, now); err != nil {
 		return err
-	} else if err != nil {
-		return badRequest{err}
 	}
 	if err := s.store(ctx, reg, source); err != nil {
 		s.seen.forget(id)

@@ -12,10 +12,18 @@ import (
 
 // Reasons why a sealed registration is refused that only the facilitator knows.
 var (
-	errSeen        = errors.New("this sealed registration was used already: seal it anew")
-	errBeforeStart = errors.New("sealed before this facilitator started: seal it anew")
-	errSeenFull    = errors.New("too many sealed registrations in the last hour")
+	errSeen     = errors.New("this sealed registration was used already: seal it anew")
+	errSeenFull = errors.New("too many sealed registrations in the last hour")
 )
+
+// beforeStart refuses a blob from before this process, for all that is known
+// here used already. In wait what its sender seals will be accepted, whose
+// clock may be behind.
+type beforeStart struct{ wait time.Duration }
+
+func (e beforeStart) Error() string {
+	return "sealed before this facilitator started: seal it anew"
+}
 
 // maxSeen bounds the blobs remembered, at about 60 bytes each. A key in the open can
 // be sealed to by anyone, so it must be more than one source gets in at
@@ -29,7 +37,7 @@ const seenFor = registration.SealedMaxAge + registration.SealedMaxAhead + time.S
 // seenSet remembers which blobs were used, until their age alone refuses them.
 //
 // It does not outlive the process. Therefore a blob from before the process is
-// refused, and who sent it must seal it anew. One gap is left: what a client
+// refused for now, and who sent it must seal it anew. One gap is left: what a client
 // sealed whose clock is ahead, by 5 minutes at most, can be replayed after a restart
 // until that time has come. All that a replay does is to put a registration back which
 // was there minutes before.
@@ -65,12 +73,12 @@ func idOf(blob string) (blobID, error) {
 	return blobID(sum[:16]), nil
 }
 
-// add marks a blob, sealed at the given time, as used. Errors: errSeen, errBeforeStart, errSeenFull.
+// add marks a blob, sealed at the given time, as used. Errors: errSeen, errSeenFull, beforeStart.
 func (s *seenSet) add(id blobID, sealed, now time.Time) error {
 	// The time in a blob is in whole seconds, rounded down, so one from this very
 	// second is refused too: it may be from before the start.
-	if sealed.Before(s.start) {
-		return errBeforeStart
+	if wait := s.start.Sub(sealed); wait > 0 {
+		return beforeStart{wait}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

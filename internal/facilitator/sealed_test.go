@@ -122,10 +122,21 @@ func TestSealedBeforeStart(t *testing.T) {
 	key := newKey(t)
 	bubble(t, func(t *testing.T) {
 		time.Sleep(time.Hour + time.Second/2)
-		old := seal(t, key, "client=8.8.4.4:9000", time.Now())
 		r := newRig(t, Config{Key: key}, relay4)
-		got := r.do(client4, get("/reg/"+old))
-		if got.StatusCode != 400 || !strings.Contains(got.body, "before this facilitator started: seal it anew") {
+		for _, tt := range []struct {
+			behind time.Duration // the client's clock
+			wait   string
+		}{{0, "1"}, {10 * time.Minute, "601"}} {
+			old := seal(t, key, "client=8.8.4.4:9000", time.Now().Add(-tt.behind))
+			got := r.do(client4, get("/reg/"+old))
+			if got.StatusCode != 503 || !strings.Contains(got.body, "before this facilitator started: seal it anew") ||
+				got.Header.Get("Retry-After") != tt.wait {
+				t.Errorf("%d %q %v", got.StatusCode, got.body, got.Header)
+			}
+		}
+		time.Sleep(601 * time.Second)
+		late := seal(t, key, "client=8.8.4.4:9000", time.Now().Add(-10*time.Minute))
+		if got := r.do(client4, get("/reg/"+late)); got.StatusCode != 204 {
 			t.Errorf("%d %q", got.StatusCode, got.body)
 		}
 	})
