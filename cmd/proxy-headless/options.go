@@ -1,10 +1,8 @@
 package main
 
 import (
-	"errors"
 	"io"
 	"net/netip"
-	"net/url"
 	"time"
 
 	"flashproxy/internal/daemon"
@@ -63,7 +61,7 @@ func (o *options) check(f *daemon.Flags) error {
 		return daemon.Usagef("whom to serve? Want --facilitator URL, or --client and --relay")
 	}
 	for _, s := range o.facilitators {
-		u, err := parseFacilitator(s)
+		u, err := registration.ParseFacilitator(s)
 		if err != nil {
 			return daemon.Usagef("--facilitator %q: %w", s, err)
 		}
@@ -86,15 +84,6 @@ func (o *options) checkGiven() error {
 		Relay: relay, RelayOuter: registration.DefaultOuter,
 	}
 	return nil
-}
-
-func parseFacilitator(s string) (*url.URL, error) {
-	u, err := url.Parse(s)
-	if err != nil {
-		// Its own text quotes the URL again.
-		return nil, errors.New("not a URL such as https://facilitator.example/")
-	}
-	return u, proxy.CheckFacilitator(u)
 }
 
 func (o *options) checkNumbers() error {

@@ -14,7 +14,7 @@ func methods(cfg Config, t Target) ([]rendezvous.Method, error) {
 	if t.Facilitator == "" {
 		return nil, nil
 	}
-	u, err := ParseFacilitator(t.Facilitator)
+	u, err := registration.ParseFacilitator(t.Facilitator)
 	if err != nil {
 		return nil, fmt.Errorf("facilitator: %w", err)
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"net/url"
 	"strings"
 
 	"flashproxy/internal/registration"
@@ -23,20 +22,6 @@ type Target struct {
 	// Remote is the address to register; without an IP it stands for the one that the
 	// facilitator sees.
 	Remote netip.AddrPort
-}
-
-// ParseFacilitator checks the URL of a facilitator.
-func ParseFacilitator(s string) (*url.URL, error) {
-	u, err := url.Parse(s)
-	switch {
-	case err != nil:
-		return nil, errors.New("not a URL: want something like https://facilitator.example/")
-	case u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "":
-		return nil, errors.New("want a URL that begins with http:// or https://, such as https://facilitator.example/")
-	case u.User != nil, u.RawQuery != "", u.Fragment != "":
-		return nil, errors.New("want a URL without user name, \"?\" and \"#\"")
-	}
-	return u, nil
 }
 
 // ParseRemote reads the address to register, [HOST]:PORT with a numeric host,
@@ -61,7 +46,7 @@ func (t Target) Override(args map[string][]string) (Target, error) {
 		var err error
 		switch key {
 		case "url":
-			_, err = ParseFacilitator(v)
+			_, err = registration.ParseFacilitator(v)
 			t.Facilitator = v
 		case "pubkey":
 			_, err = registration.ParsePublicKey(v)

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"flashproxy/internal/registration"
@@ -23,8 +22,8 @@ const (
 	pollSlack = 30 * time.Second
 	// maxHeader bounds the header of an answer, in bytes.
 	maxHeader = 16 << 10
-	// maxSaid bounds what we repeat of a refusal, in bytes.
-	maxSaid = 200
+	// maxSaid bounds what we read of a refusal, in bytes.
+	maxSaid = 1 << 10
 )
 
 // failure is a kind of failed poll. Each is reported once.
@@ -53,7 +52,6 @@ func (r *refusal) Error() string {
 // touches it.
 type facilitator struct {
 	url   *url.URL
-	shown *url.URL // for logs: without a password
 	pause backoff
 	due   time.Time // not to be asked before
 
@@ -129,18 +127,7 @@ func unwanted(resp *http.Response) error {
 		return fmt.Errorf("the facilitator answered %s", status)
 	}
 	said, _ := io.ReadAll(io.LimitReader(resp.Body, maxSaid))
-	return &refusal{status, printable(said)}
-}
-
-// printable is the first line of b, with "?" for all but printable ASCII.
-func printable(b []byte) string {
-	line, _, _ := strings.Cut(strings.TrimLeft(string(b), "\r\n"), "\n")
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r > '~' {
-			return '?'
-		}
-		return r
-	}, strings.TrimSpace(line))
+	return &refusal{status, registration.Said(said)}
 }
 
 // Reasons why an answer is not followed.

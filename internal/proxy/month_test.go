@@ -124,7 +124,8 @@ func TestAMonthWithoutGrowth(t *testing.T) {
 		if m.sessions.Load() < 300*days {
 			t.Errorf("only %d connections", m.sessions.Load())
 		}
-		if goroutinesAfter > goroutines || served != 0 || room > 2*DefaultMaxClients {
+		// A poll's connection is three goroutines, and there may be one or none.
+		if goroutinesAfter > goroutines+3 || served != 0 || room > 2*DefaultMaxClients {
 			t.Errorf("%d goroutines where there were %d; %d clients, room for %d", goroutinesAfter, goroutines, served, room)
 		}
 		// One pointer and one address kept of each connection would show.

@@ -31,29 +31,15 @@ const (
 	quietTime = time.Hour
 )
 
-// CheckFacilitator tells whether u can be the URL of a facilitator.
-func CheckFacilitator(u *url.URL) error {
-	switch {
-	case u.Scheme != "http" && u.Scheme != "https":
-		return errors.New("a facilitator's URL begins with http:// or https://")
-	case u.Hostname() == "":
-		return errors.New("no host in the facilitator's URL")
-	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return errors.New("a facilitator's URL has no query (?) and no fragment (#)")
-	}
-	return nil
-}
-
 func newFacilitator(u *url.URL) (*facilitator, error) {
-	if err := CheckFacilitator(u); err != nil {
+	if err := registration.CheckFacilitator(u); err != nil {
 		return nil, err
 	}
-	own, shown := *u, *u
+	own := *u
 	if own.Path == "" {
 		own.Path = "/"
 	}
-	shown.User = nil
-	return &facilitator{url: &own, shown: &shown, pause: backoff{base: firstPause, limit: longPause}}, nil
+	return &facilitator{url: &own, pause: backoff{base: firstPause, limit: longPause}}, nil
 }
 
 // pollFor polls for clients until ctx ends, and serves each on a goroutine of
@@ -113,7 +99,7 @@ func (p *Proxy) soonest(f *facilitator) *facilitator {
 func (p *Proxy) succeeded(f *facilitator, a registration.Answer) {
 	f.pause.reset()
 	if f.told != [failures]bool{} {
-		p.log.Info("the facilitator answers again", "facilitator", f.shown)
+		p.log.Info("the facilitator answers again", "facilitator", f.url)
 		f.told = [failures]bool{}
 	}
 	interval := p.cfg.PollInterval
@@ -139,12 +125,12 @@ func (p *Proxy) failed(f *facilitator, err error) {
 	now := time.Now()
 	f.due = now.Add(pause)
 	if f.told[kind] || now.Before(f.quiet[kind]) {
-		p.log.Debug("no answer from the facilitator", "facilitator", f.shown, "err", err, "again_in", pause)
+		p.log.Debug("no answer from the facilitator", "facilitator", f.url, "err", err, "again_in", pause)
 		return
 	}
 	f.told[kind], f.quiet[kind] = true, now.Add(quietTime)
 	p.log.Warn(fmt.Sprintf("no clients from this facilitator, trying again until it answers; first in %v", pause.Round(time.Second)),
-		"facilitator", f.shown, "err", err)
+		"facilitator", f.url, "err", err)
 }
 
 // sleepUntil tells whether ctx lasted until t.

@@ -150,7 +150,7 @@ func TestRefusal(t *testing.T) {
 			wantBetween(t, "pause", gap, 450*time.Second, 750*time.Second)
 		}
 		w.wantLogged("level=WARN", 1)
-		w.wantLogged("400 Bad Request: r: not?[2J? ?this one", 1)
+		w.wantLogged("400 Bad Request: r: not[2J this one", 1)
 		w.wantLogged("more", 0)
 	})
 }

@@ -4,6 +4,7 @@
 package rendezvous
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -11,7 +12,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"flashproxy/internal/registration"
@@ -47,7 +47,6 @@ func (e *BusyError) Error() string { return "the facilitator is busy" }
 // Bounds on one exchange with a facilitator.
 const (
 	timeout     = 30 * time.Second // the whole of it: a censored network is slow, a dead one must end
-	maxReason   = 200
 	maxResponse = 4 << 10
 	maxHeader   = 16 << 10
 	maxRetry    = time.Hour
@@ -90,7 +89,7 @@ func send(c *http.Client, req *http.Request) error {
 	case code == http.StatusTooManyRequests, code == http.StatusServiceUnavailable:
 		return &BusyError{retryAfter(resp.Header)}
 	case code == http.StatusBadRequest, code == http.StatusRequestEntityTooLarge:
-		return &RefusedError{reason(string(body), code)}
+		return &RefusedError{cmp.Or(registration.Said(body), fmt.Sprint(code, " ", http.StatusText(code)))}
 	default:
 		return fmt.Errorf("the facilitator answered %d %s: is its URL right?", code, http.StatusText(code))
 	}
@@ -104,24 +103,6 @@ func retryAfter(h http.Header) time.Duration {
 		return 0
 	}
 	return min(time.Duration(n)*time.Second, maxRetry)
-}
-
-// reason makes one short printable line of what a facilitator said.
-func reason(body string, code int) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(body), "\n")
-	if len(line) > maxReason {
-		line = line[:maxReason]
-	}
-	line = strings.TrimSpace(strings.Map(func(r rune) rune {
-		if r < ' ' || r > '~' {
-			return -1
-		}
-		return r
-	}, line))
-	if line == "" {
-		return strconv.Itoa(code) + " " + http.StatusText(code)
-	}
-	return line
 }
 
 // at gives base with path elements joined on, and without query and fragment.
