@@ -1,0 +1,132 @@
+// Package relaypipe copies bytes between two connections, both ways, until both
+// ends are done. It is the only copy loop of the project: client, server and
+// proxy all use Run.
+//
+// It is not a protocol: it knows nothing of what the connections carry, dials
+// nothing and logs nothing.
+package relaypipe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// ErrIdle is the end of a pipe in which no byte moved for Options.IdleTimeout.
+var ErrIdle = errors.New("no data for too long")
+
+// errDone is the cause of a clean end, inside this package.
+var errDone = errors.New("done")
+
+// Options of a Run; the zero value has no limits.
+type Options struct {
+	// IdleTimeout ends the pipe when no byte moved in either direction for so
+	// long, not even because of the Limiter; 0 is never.
+	IdleTimeout time.Duration
+	// Limiter is asked before each write. Pipes may share one. Nil is no limit.
+	Limiter Limiter
+}
+
+// Stats counts the bytes that were delivered: written to the other side without
+// an error.
+type Stats struct {
+	AToB, BToA int64
+}
+
+// halfCloser is a connection that can end its stream and go on reading.
+type halfCloser interface {
+	CloseWrite() error
+}
+
+// Run copies a to b and b to a. It owns both: when it returns both are closed
+// and all its goroutines have ended.
+//
+// When one side's stream ends (io.EOF), what was read from it is still written;
+// then the other side is half-closed and the way back goes on, if both have
+// CloseWrite. If one has not, the pipe ends: a connection that cannot half-close
+// is wholly gone at its end. The error of such a clean end is nil.
+//
+// Everything else ends both directions at once, and what was read but not
+// written is dropped. The error is then context.Cause(ctx), ErrIdle, or an
+// error that says which side it was about: "read a: …", "write b: …".
+//
+// Run waits with netwait.Readable before it reads, so that an idle direction
+// holds no buffer. A connection that keeps a buffer of its own before a socket
+// must therefore be a netwait.Waiter, or not show the socket's SyscallConn.
+func Run(ctx context.Context, a, b net.Conn, o Options) (Stats, error) {
+	return newPipe(ctx, a, b, o, &rings).run()
+}
+
+type pipe struct {
+	ctx        context.Context
+	end        context.CancelCauseFunc // the first call says why
+	a, b       net.Conn
+	o          Options
+	canHalf    bool // both ends can
+	rings      *ringPool
+	activity   activity
+	aToB, bToA direction
+	open       atomic.Int32 // directions that are not finished, if canHalf
+	wg         sync.WaitGroup
+}
+
+func newPipe(ctx context.Context, a, b net.Conn, o Options, rings *ringPool) *pipe {
+	p := &pipe{a: a, b: b, o: o, rings: rings}
+	p.ctx, p.end = context.WithCancelCause(ctx)
+	_, aCan := a.(halfCloser)
+	_, bCan := b.(halfCloser)
+	p.canHalf = aCan && bCan
+	p.activity.start, p.activity.on = time.Now(), o.IdleTimeout > 0
+	p.open.Store(2)
+	p.aToB.init(p, &p.bToA, a, b, "a", "b")
+	p.bToA.init(p, &p.aToB, b, a, "b", "a")
+	return p
+}
+
+func (p *pipe) run() (Stats, error) {
+	p.wg.Go(p.aToB.read)
+	p.wg.Go(p.bToA.read)
+	if p.o.IdleTimeout > 0 {
+		if err := p.activity.wait(p.ctx, p.o.IdleTimeout); err != nil {
+			p.end(err)
+		}
+	}
+	<-p.ctx.Done()
+	err := context.Cause(p.ctx)
+	if err == errDone {
+		err = nil
+	}
+	// Close may take its time, such as for a WebSocket's closing handshake.
+	p.wg.Go(func() { p.a.Close() })
+	p.wg.Go(func() { p.b.Close() })
+	p.aToB.stop()
+	p.bToA.stop()
+	p.wg.Wait()
+	p.aToB.release()
+	p.bToA.release()
+	return Stats{AToB: p.aToB.delivered, BToA: p.bToA.delivered}, err
+}
+
+// finished is called by a direction that will read nothing more, when all that
+// it has read is written.
+func (p *pipe) finished(d *direction) {
+	switch _, can := d.src.(halfCloser); {
+	case p.canHalf:
+		if err := d.dst.(halfCloser).CloseWrite(); err != nil {
+			p.end(fmt.Errorf("half-close %s: %w", d.dstName, err))
+		}
+		if p.open.Add(-1) == 0 {
+			p.end(errDone)
+		}
+	case can:
+		// The source may have only stopped talking: it still gets what was
+		// read for it.
+		d.reverse.finishReading()
+	default:
+		p.end(errDone)
+	}
+}
