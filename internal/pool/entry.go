@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"math"
 	"net/netip"
 	"slices"
 	"time"
@@ -12,8 +13,8 @@ import (
 type entry struct {
 	age       node[entry]   // its place in Memory.entries
 	expires   time.Duration // since Memory.start
-	left      int           // uses that are not committed; 0 when it waits no more
-	held      int           // those of them that are claimed now
+	left      int32         // uses that are not committed; 0 when it waits no more
+	held      int32         // those of them that are claimed now
 	endpoints []endpoint
 }
 
@@ -67,7 +68,7 @@ func plain(a netip.AddrPort) netip.AddrPort {
 // add lines up a new registration behind all others.
 func (m *Memory) add(reg registration.Registration) *entry {
 	e := newEntry(len(reg.Endpoints))
-	e.left = m.config.Uses
+	e.left = int32(min(m.config.Uses, math.MaxInt32))
 	e.expires = time.Since(m.start) + m.config.TTL
 	m.seq++
 	m.entries.append(&e.age, e, m.seq)

@@ -19,9 +19,6 @@ func (m *Memory) expire() {
 func (m *Memory) tick() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.closed {
-		return
-	}
 	m.expire()
 	m.ticking = false
 	m.wind()

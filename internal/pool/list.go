@@ -42,22 +42,19 @@ func (l *list[T]) remove(n *node[T]) {
 // merge walks several lists as if they were one, from the nodes that it holds.
 type merge[T any] []*node[T]
 
-// next gives the oldest item that is left, each once however many of the lists
-// it is in; nil at the end.
+// next gives the oldest item that is left, nil at the end. What is in several of
+// the lists comes as often, one right after the other.
 func (m merge[T]) next() *T {
 	var oldest *node[T]
-	for _, n := range m {
+	from := 0
+	for i, n := range m {
 		if n != nil && (oldest == nil || n.seq < oldest.seq) {
-			oldest = n
+			oldest, from = n, i
 		}
 	}
 	if oldest == nil {
 		return nil
 	}
-	for i, n := range m {
-		if n != nil && n.seq == oldest.seq {
-			m[i] = n.next
-		}
-	}
+	m[from] = oldest.next
 	return oldest.item
 }

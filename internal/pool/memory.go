@@ -16,10 +16,12 @@ const (
 	DefaultTTL = 10 * time.Minute
 	// DefaultUses is what the design says (flash-proxy-design, section 8).
 	DefaultUses = 1
-	// DefaultMaxRegistrations keeps a Memory within about 30 MB where each
-	// registration has one endpoint.
+	// DefaultMaxRegistrations is about 25 MB of a Memory: 245 bytes for each
+	// registration with one endpoint. The worst is 7 KB each, with sixteen endpoints
+	// whose transports nobody else has.
 	DefaultMaxRegistrations = 100_000
-	// DefaultMaxWaiting is some hundred MB of HTTP connections.
+	// DefaultMaxWaiting bounds what the polls' own goroutines and connections
+	// take: some hundred MB.
 	DefaultMaxWaiting = 10_000
 )
 
@@ -118,14 +120,12 @@ func (m *Memory) Register(ctx context.Context, reg registration.Registration) er
 	if err := m.ready(ctx); err != nil {
 		return err
 	}
-	refresh := false
 	for _, given := range reg.Endpoints {
 		if e := m.byAddr[plain(given.Addr)]; e != nil {
-			m.remove(e)
-			refresh = true
+			m.remove(e) // a refresh, which so has made room for itself
 		}
 	}
-	if !refresh && m.count >= m.config.MaxRegistrations {
+	if m.count >= m.config.MaxRegistrations {
 		return ErrFull
 	}
 	m.offer(m.add(reg))

@@ -76,6 +76,9 @@ func TestMemoryForgets(t *testing.T) {
 func TestMemoryTimer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := NewMemory(Config{TTL: 4 * time.Minute})
+		if m.timer.Stop() {
+			t.Error("the timer of a new pool runs")
+		}
 		register(t, m, client(1, 1))
 		c, err := m.Claim(t.Context(), websocket4)
 		if err != nil || m.Commit(t.Context(), c) != nil {
