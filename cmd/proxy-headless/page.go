@@ -27,7 +27,7 @@ it: nobody can use it to reach into your own network.
 		{Title: "Reports", Text: `
 One line an hour in the log, and one at the end: how many clients were served,
 how many clients and relays could not be reached, how many polls failed, and the
-bytes of the connections that ended. It says nothing about who they were.
+bytes carried each way. It says nothing about who they were.
 `},
 		{Title: "Environment", Text: `
 HTTP_PROXY, HTTPS_PROXY, NO_PROXY  how to reach the facilitator. Clients and

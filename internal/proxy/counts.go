@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"flashproxy/internal/relaypipe"
 )
 
 // reportInterval is how often a line says what was done.
@@ -40,19 +42,18 @@ func (s *served) list() []netip.AddrPort {
 
 // counts are what was done since the start, nothing about for whom.
 type counts struct {
-	clients     atomic.Int64 // served: at least one pair was opened
-	unreachable atomic.Int64 // clients or relays that could not be dialled
-	failed      atomic.Int64 // polls
-	toRelay     atomic.Int64 // bytes
-	toClient    atomic.Int64 // bytes
-	pairs       atomic.Int64 // open now
+	clients     atomic.Int64    // served: at least one pair was opened
+	unreachable atomic.Int64    // clients or relays that could not be dialled
+	failed      atomic.Int64    // polls
+	pairs       atomic.Int64    // open now
+	bytes       relaypipe.Meter // a is the client, b the relay
 }
 
 // tally is counts at one moment.
 type tally struct{ clients, unreachable, failed, toRelay, toClient int64 }
 
 func (c *counts) tally() tally {
-	return tally{c.clients.Load(), c.unreachable.Load(), c.failed.Load(), c.toRelay.Load(), c.toClient.Load()}
+	return tally{c.clients.Load(), c.unreachable.Load(), c.failed.Load(), c.bytes.AToB.Load(), c.bytes.BToA.Load()}
 }
 
 func (t tally) minus(o tally) tally {

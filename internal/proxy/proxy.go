@@ -93,7 +93,7 @@ func New(cfg Config) (*Proxy, error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	p := &Proxy{cfg: cfg, log: cfg.Logger, http: newHTTP(cfg.DialFacilitator)}
-	p.pipe.IdleTimeout = idleTimeout
+	p.pipe.IdleTimeout, p.pipe.Meter = idleTimeout, &p.counts.bytes
 	if cfg.Limiter != nil {
 		p.pipe.Limiter = cfg.Limiter
 	}

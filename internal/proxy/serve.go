@@ -78,7 +78,5 @@ func (p *Proxy) carry(life context.Context, c pair) {
 	defer p.counts.pairs.Add(-1)
 	client := c.client.RemoteAddr()
 	stats, err := relaypipe.Run(life, c.client, c.relay, p.pipe)
-	p.counts.toRelay.Add(stats.AToB)
-	p.counts.toClient.Add(stats.BToA)
-	p.log.Debug("connection ended", "client", client, "err", err)
+	p.log.Debug("connection ended", "client", client, "bytes_up", stats.AToB, "bytes_down", stats.BToA, "err", err)
 }

@@ -70,7 +70,7 @@ func TestPairs(t *testing.T) {
 		}
 		w.settle(90 * time.Minute)
 		stop()
-		w.wantLogged("msg=\"in the last hour\" clients=1 unreachable=0 failed_polls=0 bytes_to_relays=0 bytes_to_clients=0 open_connections=2", 1)
+		w.wantLogged("msg=\"in the last hour\" clients=1 unreachable=0 failed_polls=0 bytes_to_relays=14 bytes_to_clients=14 open_connections=2", 1)
 		w.wantLogged("msg=\"in all of 1h30m0s\" clients=1 unreachable=0 failed_polls=0 bytes_to_relays=14 bytes_to_clients=14 open_connections=0", 1)
 		w.wantLogged("level=WARN", 0)
 	})

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 
 	"flashproxy/internal/netwait"
 )
@@ -36,6 +37,7 @@ type direction struct {
 	eof       bool      // nothing more will be read
 	stopped   bool      // the pipe ended
 	delivered int64
+	meter     *atomic.Int64 // nil, or somebody else's count
 }
 
 func (d *direction) init(p *pipe, reverse *direction, src, dst net.Conn, srcName, dstName string) {
@@ -205,6 +207,9 @@ func (d *direction) advance(n int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.delivered += int64(n)
+	if d.meter != nil {
+		d.meter.Add(int64(n))
+	}
 	d.ring.empty(n)
 	d.room.Signal()
 }

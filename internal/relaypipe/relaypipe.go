@@ -29,6 +29,14 @@ type Options struct {
 	IdleTimeout time.Duration
 	// Limiter is asked before each write. Pipes may share one. Nil is no limit.
 	Limiter Limiter
+	// Meter is added to as bytes are delivered; pipes may share one. Nil is none.
+	Meter *Meter
+}
+
+// Meter counts delivered bytes while they move, where Stats counts them when all
+// is over: some pipes last for weeks.
+type Meter struct {
+	AToB, BToA atomic.Int64
 }
 
 // Stats counts the bytes that were delivered: written to the other side without
@@ -84,6 +92,9 @@ func newPipe(ctx context.Context, a, b net.Conn, o Options, rings *ringPool) *pi
 	p.open.Store(2)
 	p.aToB.init(p, &p.bToA, a, b, "a", "b")
 	p.bToA.init(p, &p.aToB, b, a, "b", "a")
+	if o.Meter != nil {
+		p.aToB.meter, p.bToA.meter = &o.Meter.AToB, &o.Meter.BToA
+	}
 	return p
 }
 
