@@ -9,71 +9,99 @@ import (
 	"flashproxy/internal/netwait"
 )
 
-// heldBytes bounds what is kept of a connection before it is linked: it is one
-// read, and the rest stays in the kernel. Tor's first flight (a TLS ClientHello) is a few
-// hundred bytes.
+// heldBytes bounds what is read of a connection before it is linked; the rest stays
+// in the kernel. Tor's first flight (a TLS ClientHello) is a few hundred bytes.
 const heldBytes = 4 << 10
 
-// held is a connection that waits for its other half. One read stands by from the
+// held is a connection that waits for its other half. Reads stand by from the
 // start, so that a peer that goes away is noticed, and what it sends before the link is
-// kept, in order, and bounded. After that it is the connection itself.
+// kept, in order, and bounded. A peer that has sent as much as is kept is not
+// read any more, and its going away is seen when it is linked. After the link a
+// held is the connection itself.
 type held struct {
 	net.Conn
-	gone  chan struct{} // closed when the connection ended while nothing was linked
-	ready chan struct{} // closed when the first read has returned
+	gone  chan struct{} // closed when the connection ended while a read stood by
+	stood chan struct{} // closed when no read stands by any more
 	lost  atomic.Bool   // the peer ended it, not we
 
 	mu    sync.Mutex
-	first []byte // what the first read gave and nobody has read yet
-	err   error  // and its error
+	kept  []byte // what came and nobody has read yet
+	err   error  // what follows it
+	taken bool   // by who reads now: the read that stands by is the last
 }
 
-// hold starts the read that stands by, in a goroutine of wg.
+// hold starts the reads that stand by, in a goroutine of wg.
 func hold(wg *sync.WaitGroup, c net.Conn) *held {
-	h := &held{Conn: c, gone: make(chan struct{}), ready: make(chan struct{})}
-	wg.Go(func() {
-		first, err := firstRead(c)
-		h.mu.Lock()
-		h.first, h.err = first, err
-		h.mu.Unlock()
-		close(h.ready)
-		if err != nil {
-			h.lost.Store(!errors.Is(err, net.ErrClosed))
-			close(h.gone)
-		}
-	})
+	h := &held{Conn: c, gone: make(chan struct{}), stood: make(chan struct{})}
+	wg.Go(h.stand)
 	return h
 }
 
-// firstRead waits without a buffer, as far as c can: a spare proxy may stand by for
-// minutes.
-func firstRead(c net.Conn) ([]byte, error) {
-	if wait := netwait.Readable(c); wait != nil {
-		if err := wait(); err != nil {
-			return nil, err
+// stand reads until somebody else does, the connection ends, or enough is kept.
+func (h *held) stand() {
+	defer close(h.stood)
+	wait := netwait.Readable(h.Conn)
+	var buf []byte
+	for n := 0; n < heldBytes; {
+		var err error
+		// Without a buffer, as far as that can be: a spare proxy may stand by for minutes.
+		if wait != nil {
+			err = wait()
+		}
+		was := n
+		if err == nil {
+			if buf == nil {
+				buf = make([]byte, heldBytes)
+			}
+			n, err = h.Conn.Read(buf[was:])
+			n += was
+		}
+		if !h.keep(buf[was:n], err) {
+			return
 		}
 	}
-	buf := make([]byte, heldBytes)
-	n, err := c.Read(buf)
-	return buf[:n], err
+}
+
+// keep takes what one read gave, and tells whether there is to be another.
+func (h *held) keep(b []byte, err error) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.kept) == 0 {
+		h.kept = b
+	} else {
+		h.kept = append(h.kept, b...) // in place: b is what follows
+	}
+	h.err = err
+	if err != nil {
+		h.lost.Store(!errors.Is(err, net.ErrClosed))
+		close(h.gone)
+	}
+	return err == nil && !h.taken
+}
+
+// take moves what is kept to p. From the first call on it is the caller who reads.
+func (h *held) take(p []byte) (n int, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.taken = true
+	n = copy(p, h.kept)
+	if h.kept = h.kept[n:]; len(h.kept) == 0 {
+		h.kept = nil // let the buffer go
+	}
+	if n > 0 {
+		return n, nil
+	}
+	return 0, h.err
 }
 
 // Read gives first what was kept, then what the connection gives.
 func (h *held) Read(p []byte) (int, error) {
-	<-h.ready
-	h.mu.Lock()
-	if len(h.first) > 0 {
-		n := copy(p, h.first)
-		if h.first = h.first[n:]; len(h.first) == 0 {
-			h.first = nil // let the buffer go
-		}
-		h.mu.Unlock()
-		return n, nil
+	if n, err := h.take(p); n > 0 || err != nil {
+		return n, err
 	}
-	err := h.err
-	h.mu.Unlock()
-	if err != nil {
-		return 0, err
+	<-h.stood
+	if n, err := h.take(p); n > 0 || err != nil {
+		return n, err
 	}
 	n, err := h.Conn.Read(p)
 	if err != nil && !errors.Is(err, net.ErrClosed) {
@@ -84,17 +112,26 @@ func (h *held) Read(p []byte) (int, error) {
 
 // WaitRead implements netwait.Waiter.
 func (h *held) WaitRead() error {
-	<-h.ready
-	h.mu.Lock()
-	now := len(h.first) > 0 || h.err != nil
-	h.mu.Unlock()
-	if now {
+	if h.ready() {
+		return nil
+	}
+	<-h.stood
+	if h.ready() {
 		return nil
 	}
 	if wait := netwait.Readable(h.Conn); wait != nil {
 		return wait()
 	}
 	return nil
+}
+
+// ready tells whether Read would return at once. From the first call on it is
+// the caller who reads.
+func (h *held) ready() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.taken = true
+	return len(h.kept) > 0 || h.err != nil
 }
 
 // heldLocal is a held connection that can half-close: the SOCKS side. The remote

@@ -113,6 +113,60 @@ func TestGoneWhileWaiting(t *testing.T) {
 	})
 }
 
+// Those that said something before they went away neither.
+func TestGoneAfterSomeBytes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Config{})
+		p := w.proxy("1.1.1.1:1")
+		for range heldBytes - 1 {
+			write(t, p, "x")
+			synctest.Wait()
+		}
+		if n := w.counts(); n.spare != 1 {
+			t.Fatalf("%+v", n)
+		}
+		p.Close()
+		synctest.Wait()
+		if n := w.counts(); n.spare != 0 {
+			t.Fatalf("a proxy that is gone stands by: %+v", n)
+		}
+		tor, req := w.tor(nil)
+		write(t, tor, "x")
+		synctest.Wait()
+		tor.Abort()
+		wantState(t, req, "held")
+		if n := w.counts(); n.waiting != 0 {
+			t.Fatalf("a connection that is gone waits: %+v", n)
+		}
+	})
+}
+
+// What comes bit by bit before the link, while it is made, and after it, arrives in
+// order.
+func TestBytesAroundTheLink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Config{})
+		p := w.proxy("1.1.1.1:1")
+		want := "G"
+		say := func(n int) {
+			for i := range n {
+				s := fmt.Sprint(i, " ")
+				want += s
+				write(t, p, s)
+				if i%2 == 0 {
+					synctest.Wait()
+				}
+			}
+		}
+		say(100)
+		tor, req := w.tor(nil)
+		say(1)
+		wantState(t, req, "granted")
+		say(100)
+		read(t, tor, want)
+	})
+}
+
 // failGrant is a request whose answer can't be sent any more.
 type failGrant struct{ *request }
 
