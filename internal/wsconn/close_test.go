@@ -163,6 +163,7 @@ func TestCloseIsBounded(t *testing.T) {
 		{"peer never answers", func(c net.Conn) { io.Copy(io.Discard, c) }, false, closeWait, 0},
 		{"peer never reads", func(net.Conn) {}, false, closeWait, 0},
 		{"peer never reads, Write waits", func(net.Conn) {}, true, closeWait / 2, closeWait / 2},
+		{"close frame does not fit", func(c net.Conn) { c.(*memnet.Conn).SetReadBuffer(2) }, false, closeWait / 2, 0},
 		{"peer reads late", func(c net.Conn) { time.Sleep(closeWait / 4); io.Copy(io.Discard, c) }, true, closeWait, closeWait / 4},
 		{"peer sends without end", func(c net.Conn) {
 			for b := binFrame(make([]byte, 1<<10)); ; time.Sleep(time.Millisecond) {
@@ -216,6 +217,9 @@ func TestCloseIsBounded(t *testing.T) {
 					})
 				}
 				synctest.Wait()
+				if err := server.SetDeadline(start.Add(time.Hour)); !errors.Is(err, net.ErrClosed) {
+					t.Errorf("set deadline: %v", err)
+				}
 				time.Sleep(tt.most + 1)
 				peer.Close()
 				wg.Wait()

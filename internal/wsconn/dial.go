@@ -23,8 +23,8 @@ const (
 	// and a slow answer.
 	defaultDialTimeout = 20 * time.Second
 
-	// maxResponse bounds the head of the server's answer, as large as browsers'
-	// peers are used to.
+	// maxResponse bounds the server's answer. One with all that content delivery
+	// networks add stays below 4 KiB.
 	maxResponse = 16 << 10
 )
 
@@ -44,8 +44,8 @@ type DialOptions struct {
 	Allow func(netip.Addr) bool
 	// TLS is for wss; nil is the default configuration.
 	TLS *tls.Config
-	// Subprotocols are offered to the server; none unless given. The one there is,
-	// is base64.
+	// Subprotocols are offered to the server; nil is none. The only one that changes
+	// anything is base64.
 	Subprotocols []string
 	// PingInterval is how long nothing may be received before a ping is sent; 0 is
 	// 30 s, negative is never, and then a dead peer is only noticed by TCP.

@@ -239,29 +239,58 @@ func selfSigned(t *testing.T) (tls.Certificate, *x509.CertPool) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
 }
 
-func TestTLS(t *testing.T) {
-	noLeaks(t)
+// tlsPair returns the two ends of a WebSocket over TLS.
+func tlsPair(t *testing.T) (client, server *Conn) {
+	t.Helper()
 	cert, pool := selfSigned(t)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
-	port := ln.Addr().(*net.TCPAddr).Port
 	l := Listen(tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{cert}}), ListenOptions{})
-	defer l.Close()
-	url := fmt.Sprintf("wss://localhost:%d", port)
-
+	t.Cleanup(func() { l.Close() })
+	url := fmt.Sprintf("wss://localhost:%d", ln.Addr().(*net.TCPAddr).Port)
 	if c, err := Dial(context.Background(), url, DialOptions{}); c != nil || err == nil {
 		t.Fatal("an untrusted certificate was taken")
 	}
-	client, err := Dial(context.Background(), url, DialOptions{TLS: &tls.Config{RootCAs: pool}})
+	client, err = Dial(context.Background(), url, DialOptions{TLS: &tls.Config{RootCAs: pool}})
 	must(t, err)
-	server := accept(t, l)
+	return client, accept(t, l)
+}
+
+func TestTLS(t *testing.T) {
+	noLeaks(t)
+	client, server := tlsPair(t)
 	data := strings.Repeat("0123456789abcdef", 1<<16)
 	go func() { io.Copy(server, server); server.Close() }()
 	go io.WriteString(client, data)
 	readString(t, client, data)
+	if d := unanswered(client.conn); d > time.Second {
+		t.Errorf("unanswered for %v", d)
+	}
 	must(t, client.SetReadDeadline(time.Now()))
 	if _, err := client.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("read: %v", err)
 	}
 	must(t, client.Close())
+}
+
+// Close does not wait for crypto/tls to say goodbye to a peer that does not read.
+func TestTLSCloseIsBounded(t *testing.T) {
+	noLeaks(t)
+	client, server := tlsPair(t)
+	written := make(chan error)
+	go func() {
+		_, err := server.Write(make([]byte, 1<<26))
+		written <- err
+	}()
+	_, err := io.ReadFull(client, make([]byte, 1<<16))
+	must(t, err)
+	start := time.Now()
+	must(t, server.Close())
+	if d := time.Since(start); d > 2*closeWait {
+		t.Errorf("Close took %v", d)
+	}
+	if err := <-written; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("write: %v", err)
+	}
+	client.drop()
 }

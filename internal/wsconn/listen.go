@@ -19,7 +19,8 @@ const (
 	maxRequest = 4 << 10
 
 	// defaultPending is twice what a busy relay has in its handshakes at once, at
-	// 1000 connections a second and 100 ms each, and costs a flood 10 KiB each.
+	// 1000 connections a second and 100 ms each. A flood gets no more than these
+	// times 16 KiB (two buffers of net/http, a stack).
 	defaultPending = 200
 
 	// defaultPendingPerAddr is for many browsers behind one address; each has two

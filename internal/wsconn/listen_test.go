@@ -62,6 +62,7 @@ func TestHostileRequests(t *testing.T) {
 				must(t, err)
 				go io.WriteString(peer, tt.input)
 				start := time.Now()
+				must(t, peer.SetReadDeadline(start.Add(time.Minute)))
 				got, err := io.ReadAll(peer)
 				if !strings.HasPrefix(string(got), tt.want) || len(tt.want) == 0 && len(got) > 0 {
 					t.Errorf("answer %.200q, %v; want %q", got, err, tt.want)
@@ -277,6 +278,43 @@ func TestPendingBounds(t *testing.T) {
 		})
 	}
 }
+
+// Close reaches a connection that net/http does not know yet.
+func TestGateClosesAll(t *testing.T) {
+	a, b := memnet.Pipe()
+	g := newGate(memory().listener, 1, 1)
+	p := g.enter(a)
+	if !g.shut() || g.shut() {
+		t.Error("shut did not tell the first time from the second")
+	}
+	g.closeAll()
+	wantEOF(t, b)
+	p.leave()
+	p.leave() // as its place and as net/http's
+	g.empty.Wait()
+	if g.enter(a) != nil {
+		t.Error("let in after shut")
+	}
+}
+
+func TestOrigin(t *testing.T) {
+	for addr, want := range map[string]string{
+		"192.0.2.1:80":              "192.0.2.1/32",
+		"[::ffff:192.0.2.1]:80":     "192.0.2.1/32",
+		"[2001:db8:1:2:3:4:5:6]:80": "2001:db8:1:2::/64",
+		"[fe80::1%eth0]:80":         "fe80::/64",
+		"/run/socket":               "invalid Prefix",
+	} {
+		if got := origin(address(addr)).String(); got != want {
+			t.Errorf("origin of %s is %s; want %s", addr, got, want)
+		}
+	}
+}
+
+type address string
+
+func (address) Network() string  { return "test" }
+func (a address) String() string { return string(a) }
 
 // Close ends all that is not accepted, and nothing else, and leaves nothing behind.
 func TestListenerClose(t *testing.T) {
