@@ -2,6 +2,7 @@ package pooltest
 
 import (
 	"fmt"
+	"time"
 
 	"flashproxy/internal/pool"
 )
@@ -10,7 +11,7 @@ import (
 func expiryTests(h Harness) []test {
 	ttl := 4 * h.Unit
 	config := pool.Config{TTL: ttl, Uses: 2, MaxRegistrations: 3}
-	return []test{
+	return append(claimedExpiryTests(ttl, config), []test{
 		{"to the moment", config, func(k *kit) {
 			k.register("192.0.2.1:1")
 			k.sleep(ttl - h.Tick)
@@ -51,6 +52,12 @@ func expiryTests(h Harness) []test {
 			k.take(ws(), "192.0.2.1:1")
 			k.stats(0, 0)
 		}},
+	}...)
+}
+
+// claimedExpiryTests: it does not matter who holds what expires.
+func claimedExpiryTests(ttl time.Duration, config pool.Config) []test {
+	return []test{
 		{"while claimed: a commit", config, func(k *kit) {
 			k.register("192.0.2.1:1")
 			c := k.claim(ws(), "192.0.2.1:1")

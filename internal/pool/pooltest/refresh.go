@@ -8,10 +8,17 @@ import (
 
 // refreshTests: to register an address again replaces what it waited with.
 func refreshTests(h Harness) []test {
-	two := func(k *kit) {
-		k.register("192.0.2.1:1")
-		k.register("192.0.2.2:1")
-	}
+	return append(againTests(h), mergeTests()...)
+}
+
+// two registers two clients.
+func two(k *kit) {
+	k.register("192.0.2.1:1")
+	k.register("192.0.2.2:1")
+}
+
+// againTests: a client that is the same but for its transports.
+func againTests(h Harness) []test {
 	return []test{
 		{"never twice", pool.Config{}, func(k *kit) {
 			for range 5 {
@@ -57,6 +64,13 @@ func refreshTests(h Harness) []test {
 			}
 			k.none(ws())
 		}},
+	}
+}
+
+// mergeTests: addresses that are shared in other ways, and what else a refresh
+// meets.
+func mergeTests() []test {
+	return []test{
 		{"v4-mapped is the same", pool.Config{}, func(k *kit) {
 			two(k)
 			k.register("[::ffff:192.0.2.2]:1")

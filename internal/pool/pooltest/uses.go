@@ -10,65 +10,67 @@ import (
 func useTests(h Harness) []test {
 	var tests []test
 	for _, uses := range []int{1, 2, 5} {
-		c := pool.Config{Uses: uses, TTL: 4 * h.Unit}
-		for _, tt := range []struct {
-			name string
-			run  func(k *kit, uses int)
-		}{
-			{"one after the other", func(k *kit, uses int) {
-				for range uses {
-					k.stats(2, 0)
-					k.take(ws(), "192.0.2.1:1")
-				}
-				k.stats(1, 0)
-				k.take(ws(), "192.0.2.2:1")
-			}},
-			{"all at once", func(k *kit, uses int) {
-				var claims []pool.Claim
-				for range uses {
-					claims = append(claims, k.claim(ws(), "192.0.2.1:1"))
-				}
-				k.claim(ws(), "192.0.2.2:1")
-				for _, c := range claims {
-					k.stats(2, 0) // what is claimed waits still
-					k.commit(c)
-				}
-				k.stats(1, 0)
-			}},
-			{"released", func(k *kit, uses int) {
-				var claims []pool.Claim
-				for range uses {
-					claims = append(claims, k.claim(ws(), "192.0.2.1:1"))
-				}
-				second := k.claim(ws(), "192.0.2.2:1")
-				k.release(claims[0])
-				claims[0] = k.claim(ws(), "192.0.2.1:1") // where it was: before the second
-				k.release(second)
-				for _, c := range claims {
-					k.release(c)
-				}
-				k.stats(2, 0)
-				for range uses {
-					k.take(ws(), "192.0.2.1:1")
-				}
-				k.take(ws(), "192.0.2.2:1")
-			}},
-			{"released with its age", func(k *kit, uses int) {
-				c := k.claim(ws(), "192.0.2.1:1")
-				k.sleep(3 * k.h.Unit)
-				k.release(c)
-				k.sleep(k.h.Unit)
-				k.stats(0, 0)
-			}},
-		} {
-			tests = append(tests, test{fmt.Sprintf("%d/%s", uses, tt.name), c, func(k *kit) {
-				k.register("192.0.2.1:1")
-				k.register("192.0.2.2:1")
-				tt.run(k, uses)
-			}})
+		for _, t := range usesTests(uses) {
+			tests = append(tests, test{
+				fmt.Sprintf("%d/%s", uses, t.name),
+				pool.Config{Uses: uses, TTL: 4 * h.Unit},
+				func(k *kit) { two(k); t.run(k) },
+			})
 		}
 	}
 	return append(tests, placeTests()...)
+}
+
+// usesTests: what is the same for any number of uses, with two clients.
+func usesTests(uses int) []test {
+	const first, second = "192.0.2.1:1", "192.0.2.2:1"
+	all := func(k *kit) (claims []pool.Claim) {
+		for range uses {
+			claims = append(claims, k.claim(ws(), first))
+		}
+		return claims
+	}
+	return []test{
+		{name: "one after the other", run: func(k *kit) {
+			for range uses {
+				k.stats(2, 0)
+				k.take(ws(), first)
+			}
+			k.stats(1, 0)
+			k.take(ws(), second)
+		}},
+		{name: "all at once", run: func(k *kit) {
+			claims := all(k)
+			k.claim(ws(), second)
+			for _, c := range claims {
+				k.stats(2, 0) // what is claimed waits still
+				k.commit(c)
+			}
+			k.stats(1, 0)
+		}},
+		{name: "released", run: func(k *kit) {
+			claims := all(k)
+			last := k.claim(ws(), second)
+			k.release(claims[0])
+			claims[0] = k.claim(ws(), first) // where it was: before the second
+			k.release(last)
+			for _, c := range claims {
+				k.release(c)
+			}
+			k.stats(2, 0)
+			for range uses {
+				k.take(ws(), first)
+			}
+			k.take(ws(), second)
+		}},
+		{name: "released with its age", run: func(k *kit) {
+			c := k.claim(ws(), first)
+			k.sleep(3 * k.h.Unit)
+			k.release(c)
+			k.sleep(k.h.Unit)
+			k.stats(0, 0)
+		}},
+	}
 }
 
 // placeTests: a use that was released is where it was.

@@ -8,8 +8,15 @@ import (
 
 // waitingTests: what comes goes to the poll that has waited longest.
 func waitingTests(h Harness) []test {
+	tests := append(oneTests(h), severalTests(h)...)
+	tests = append(tests, releaseTests(h)...)
+	return append(tests, servedWaitingTests(h)...)
+}
+
+// oneTests: one poll.
+func oneTests(h Harness) []test {
 	long := 20 * h.Unit
-	tests := []test{
+	return []test{
 		{"gets what comes", pool.Config{}, func(k *kit) {
 			p := k.start(waiting(ws(), long), 1)
 			k.register("192.0.2.1:1")
@@ -23,6 +30,25 @@ func waitingTests(h Harness) []test {
 			k.register("192.0.2.1:1")
 			k.take(waiting(ws(), long), "192.0.2.1:1")
 		}},
+		{"in two classes gets one", pool.Config{}, func(k *kit) {
+			p := k.start(waiting(want("ws/4 tcp/4 ws/4"), long), 1)
+			k.register("tcp 192.0.2.1:1")
+			p.gets("tcp 192.0.2.1:1")
+			k.register("192.0.2.2:1")
+			k.take(ws(), "192.0.2.2:1")
+		}},
+		{"the first endpoint that fits", pool.Config{}, func(k *kit) {
+			p := k.start(waiting(want("ws/4 tcp/4"), long), 1)
+			k.register("[2001:db8::1]:1", "tcp 192.0.2.1:1", "192.0.2.1:2")
+			p.gets("tcp 192.0.2.1:1")
+		}},
+	}
+}
+
+// severalTests: several polls.
+func severalTests(h Harness) []test {
+	long := 20 * h.Unit
+	return []test{
 		{"exactly one gets it, the longest waiting", pool.Config{}, func(k *kit) {
 			var polls []*poll
 			for i := range 10 {
@@ -58,18 +84,6 @@ func waitingTests(h Harness) []test {
 				polls[i].gets(want)
 			}
 		}},
-		{"in two classes gets one", pool.Config{}, func(k *kit) {
-			p := k.start(waiting(want("ws/4 tcp/4 ws/4"), long), 1)
-			k.register("tcp 192.0.2.1:1")
-			p.gets("tcp 192.0.2.1:1")
-			k.register("192.0.2.2:1")
-			k.take(ws(), "192.0.2.2:1")
-		}},
-		{"the first endpoint that fits", pool.Config{}, func(k *kit) {
-			p := k.start(waiting(want("ws/4 tcp/4"), long), 1)
-			k.register("[2001:db8::1]:1", "tcp 192.0.2.1:1", "192.0.2.1:2")
-			p.gets("tcp 192.0.2.1:1")
-		}},
 		{"each use to another", pool.Config{Uses: 5}, func(k *kit) {
 			var polls []*poll
 			for i := range 6 {
@@ -88,8 +102,6 @@ func waitingTests(h Harness) []test {
 			k.stats(1, 0)
 		}},
 	}
-	tests = append(tests, releaseTests(h)...)
-	return append(tests, servedWaitingTests(h)...)
 }
 
 // releaseTests: what is released goes to a waiting poll too.
