@@ -9,9 +9,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// waitSocket peeks at one byte each time the runtime's poller says that the
-// socket may be readable. The peek is needed: the poller is edge-triggered, so
-// that waiting for its next word would sleep over data that came before.
+// waitSocket asks the system each time the runtime's poller says that the socket
+// may be readable. It must ask before it waits: the poller is edge-triggered, so
+// that waiting for its next word would sleep over data that came before. poll(2) is
+// half the price of a peek at one byte, and allocates nothing.
 func waitSocket(c net.Conn) func() error {
 	sc, ok := c.(syscall.Conn)
 	if !ok {
@@ -21,15 +22,15 @@ func waitSocket(c net.Conn) func() error {
 	if err != nil {
 		return nil
 	}
-	return func() error {
-		return raw.Read(func(fd uintptr) bool {
-			var b [1]byte
-			for {
-				_, _, err := unix.Recvfrom(int(fd), b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-				if err != unix.EINTR {
-					return err != unix.EAGAIN
-				}
+	ready := func(fd uintptr) bool {
+		// POLLHUP and POLLERR come unasked; a Read then returns at once too.
+		p := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		for {
+			n, err := unix.Poll(p[:], 0)
+			if err != unix.EINTR {
+				return n != 0 || err != nil
 			}
-		})
+		}
 	}
+	return func() error { return raw.Read(ready) }
 }
