@@ -56,8 +56,7 @@ func memory0() int {
 	return int(m.HeapAlloc + m.StackInuse)
 }
 
-// A message costs no allocation to write; to read, gorilla's one and the one of
-// netwait's look at the socket.
+// A message costs no allocation to write; to read, one that gorilla makes.
 func TestAllocations(t *testing.T) {
 	client, server := pair(t, loopback(t), ListenOptions{}, DialOptions{})
 	p := make([]byte, 4096)
