@@ -49,16 +49,16 @@ func (s *Server) getPoll(w http.ResponseWriter, r *http.Request) {
 		setReadDeadline(w, q.wait+ioTimeout)
 	}
 	claim, relay, err := s.find(r.Context(), q)
+	if err == nil && r.Context().Err() != nil {
+		s.end(r.Context(), s.pool.Release, claim)
+		err = r.Context().Err()
+	}
 	if err != nil {
 		if !mayWait && errors.Is(err, pool.ErrNone) {
 			err = pool.ErrBusy
 		}
 		s.pollFailed(r, err)
 		_ = writeAnswer(w, registration.Answer{CheckBackIn: s.checkBackIn(q.wait, err)})
-		return
-	}
-	if r.Context().Err() != nil {
-		s.end(r.Context(), s.pool.Release, claim)
 		return
 	}
 	answer := registration.Answer{

@@ -328,3 +328,19 @@ func TestFamilies(t *testing.T) {
 		})
 	}
 }
+
+// TestHalfClosed: who only says that no more requests come may be reading still.
+// It gets an answer, but no client, since it looks like one who went away.
+func TestHalfClosed(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, Config{}, relay4)
+		c, replies := r.send(proxy4, get("/?r=1&wait=40"))
+		synctest.Wait()
+		if err := c.CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		if a := r.answer(<-replies); a.Match != nil {
+			t.Errorf("match %+v", a.Match)
+		}
+	})
+}

@@ -41,6 +41,7 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 		})
 	}
 	<-serving.Done()
+	srv.SetKeepAlivesEnabled(false) // first, so that the last answers say that they are
 	s.Stop()
 	// A context of its own, since ctx has ended.
 	last, done := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
