@@ -66,6 +66,7 @@ clean:
 need-demo: MISSING = $(foreach p,tor,$(if $(shell command -v $(p)),,$(p)))
 need-test: MISSING = $(foreach p,tor obfs4proxy curl git,$(if $(shell command -v $(p)),,$(p))) \
 	$(if $(shell command -v node),,nodejs npm) \
+	$(if $(shell command -v systemd-analyze),,systemd) \
 	$(if $(shell command -v gcc),,gcc libc6-dev)
 
 need-demo need-test:

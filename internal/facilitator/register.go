@@ -77,10 +77,6 @@ func (s *Server) getSealed(w http.ResponseWriter, r *http.Request) {
 // registerSealed opens a blob and stores what is in it, once.
 func (s *Server) registerSealed(ctx context.Context, blob string, source netip.Addr) error {
 	now := time.Now()
-	id, err := idOf(blob)
-	if err != nil {
-		return badRequest{err}
-	}
 	reg, sealed, err := s.cfg.Key.Open(blob, now)
 	if err == nil {
 		err = s.check(reg)
@@ -88,6 +84,7 @@ func (s *Server) registerSealed(ctx context.Context, blob string, source netip.A
 	if err != nil {
 		return badRequest{err}
 	}
+	id := idOf(blob)
 	if err := s.seen.add(id, sealed, now); err != nil {
 		return err
 	}

@@ -178,10 +178,7 @@ func TestSealedLimits(t *testing.T) {
 func TestForgottenBlobIsSeenAgain(t *testing.T) {
 	start := time.Now()
 	s := newSeenSet(start)
-	id, err := idOf("x")
-	if err != nil {
-		t.Fatal(err)
-	}
+	id := idOf("x")
 	add := func(after time.Duration, want error) {
 		t.Helper()
 		if err := s.add(id, start, start.Add(after)); !errors.Is(err, want) {

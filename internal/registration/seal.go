@@ -123,7 +123,9 @@ func (k PublicKey) Seal(reg Registration, now time.Time) (string, error) {
 // time is for the caller to check.
 func (k PrivateKey) Open(blob string, now time.Time) (Registration, time.Time, error) {
 	none := func(err error) (Registration, time.Time, error) { return Registration{}, time.Time{}, err }
-	if len(blob) > MaxSealed {
+	// Decoders of base64 skip line ends; one blob must have one spelling, but for
+	// its padding, or it could be used again in another.
+	if len(blob) > MaxSealed || strings.ContainsAny(blob, "\r\n") {
 		return none(ErrSealed)
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(strings.TrimRight(blob, "="))

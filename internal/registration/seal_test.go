@@ -79,6 +79,7 @@ func TestOpenRefuses(t *testing.T) {
 		want error
 	}{
 		"empty":      {"", ErrSealed},
+		"line end":   {ok[:10] + "\n" + ok[10:], ErrSealed},
 		"short":      {ok[:43], ErrSealed},
 		"cut":        {ok[:len(ok)-4], ErrSealed},
 		"flipped":    {string(flipped), ErrSealed},
