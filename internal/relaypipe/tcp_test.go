@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -98,4 +100,30 @@ func TestTCPContext(t *testing.T) {
 	if err := <-wrote; err == nil {
 		t.Error("64 MB were written to a pipe that ended")
 	}
+}
+
+// A reset is no clean end: bytes may be lost.
+func TestTCPReset(t *testing.T) {
+	a, b, wait := overTCP(t, t.Context())
+	send(t, a, []byte("x"))
+	expect(t, b, []byte("x"))
+	a.SetLinger(0)
+	a.Close()
+	if _, err := wait(); !errors.Is(err, syscall.ECONNRESET) || !strings.HasPrefix(err.Error(), "read a: ") {
+		t.Errorf("end: %v; want read a: the reset", err)
+	}
+}
+
+func TestTCPNoAllocations(t *testing.T) {
+	a, b, wait := overTCP(t, t.Context())
+	msg := make([]byte, 514)
+	if n := testing.AllocsPerRun(1000, func() {
+		send(t, a, msg)
+		fill(t, b, msg)
+	}); n != 0 {
+		t.Errorf("%v allocations a message", n)
+	}
+	a.Close()
+	b.Close()
+	wait()
 }
