@@ -178,7 +178,7 @@ func closeTests(h Harness) []test {
 			for _, p := range polls {
 				p.fails(pool.ErrClosed)
 			}
-			k.await("no goroutine is left", func() bool { return runtime.NumGoroutine() <= before })
+			k.noneLeft(before)
 		}},
 	}
 }

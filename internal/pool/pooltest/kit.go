@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -154,6 +155,20 @@ func (k *kit) await(what string, ok func() bool) {
 		k.h.Settle()
 	}
 	k.Fatalf("waited in vain until %s", what)
+}
+
+// noneLeft waits until no more goroutines are left than there were. One that
+// has ended is counted for a moment more, which may be long in which the system runs
+// something else, and in a bubble no time passes meanwhile: hence the many yields.
+func (k *kit) noneLeft(before int) {
+	k.Helper()
+	for range 1_000_000 {
+		if runtime.NumGoroutine() <= before {
+			return
+		}
+		runtime.Gosched()
+	}
+	k.await("no goroutine is left", func() bool { return runtime.NumGoroutine() <= before })
 }
 
 // poll is a claim that is under way.

@@ -154,7 +154,7 @@ func everything(k *kit) {
 	if err := anything(k, rand.New(rand.NewPCG(0, 0))); !errors.Is(err, pool.ErrClosed) {
 		k.Errorf("after the end: %v; want %v", err, pool.ErrClosed)
 	}
-	k.await("no goroutine is left", func() bool { return runtime.NumGoroutine() <= before })
+	k.noneLeft(before)
 }
 
 // anything calls one method at random.
