@@ -42,6 +42,7 @@ var layers = map[string]layer{
 	"internal/server":        role,
 	"internal/facilitator":   role,
 	"internal/proxy":         role,
+	"internal/browserproxy":  role,
 	"cmd/flashproxy-client":  command,
 	"cmd/flashproxy-server":  command,
 	"cmd/facilitator":        command,
