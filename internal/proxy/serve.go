@@ -17,11 +17,11 @@ const (
 	// connection gets its first five tries in it (RFC 6298), and a listener gives
 	// the handshake 10 s.
 	dialTimeout = 30 * time.Second
-	// idleTimeout ends a pair that carries nothing. It is long, since a pair may
-	// wait for its turn at the client; dead peers are noticed by the transport.
-	// It is what networks let TCP connections be silent for (RFC 5382, REQ-5:
-	// NATs keep them for 2 hours and 4 minutes).
-	idleTimeout = 2 * time.Hour
+	// idleTimeout ends a pair that carries nothing. A pair may wait for its turn at
+	// the client, which keeps it for a quarter of an hour; Tor then says something
+	// every five minutes. Dead peers are noticed by the transport, but a peer that lives
+	// and does not read holds a volunteer's place for as long as this.
+	idleTimeout = 30 * time.Minute
 )
 
 // pair is a client's connection and a relay's.

@@ -60,9 +60,11 @@ func TestPairs(t *testing.T) {
 		if got, want := w.dialled(), []string{client, relay, client, relay}; !slices.Equal(got, want) {
 			t.Fatalf("dialled %q, want %q", got, want)
 		}
-		for i, c := range clients.all() {
-			msg := fmt.Sprint("hello ", i)
-			io.WriteString(c, msg)
+		for _, at := range []time.Duration{20 * time.Minute, 45 * time.Minute} {
+			w.settle(at)
+			for i, c := range clients.all() {
+				io.WriteString(c, fmt.Sprint("hello ", i))
+			}
 		}
 		w.settle(time.Hour)
 		for _, c := range clients.all() {
@@ -70,8 +72,8 @@ func TestPairs(t *testing.T) {
 		}
 		w.settle(90 * time.Minute)
 		stop()
-		w.wantLogged("msg=\"in the last hour\" clients=1 unreachable=0 failed_polls=0 bytes_to_relays=14 bytes_to_clients=14 open_connections=2", 1)
-		w.wantLogged("msg=\"in all of 1h30m0s\" clients=1 unreachable=0 failed_polls=0 bytes_to_relays=14 bytes_to_clients=14 open_connections=0", 1)
+		w.wantLogged("msg=\"in the last hour\" clients=1 unreachable=0 failed_polls=0 bytes_to_relays=28 bytes_to_clients=28 open_connections=2", 1)
+		w.wantLogged("msg=\"in all of 1h30m0s\" clients=1 unreachable=0 failed_polls=0 bytes_to_relays=28 bytes_to_clients=28 open_connections=0", 1)
 		w.wantLogged("level=WARN", 0)
 	})
 }
@@ -139,7 +141,7 @@ func TestSlots(t *testing.T) {
 			io.WriteString(rw, match([]string{client, "[2a00::1]:9000"}[n%2], relay))
 		})
 		w.run(Config{MaxClients: 3}, f)
-		w.settle(time.Hour)
+		w.settle(20 * time.Minute)
 		if n, m := len(f.seen()), len(clients.all()); n != 3 || m != 6 {
 			t.Fatalf("%d polls, %d connections; want 3 and 6", n, m)
 		}
@@ -149,14 +151,14 @@ func TestSlots(t *testing.T) {
 			t.Errorf("reported as served: %v, want %v", got, want)
 		}
 		clients.all()[0].Close() // one of two of the first client: its slot stays taken
-		w.settle(90 * time.Minute)
+		w.settle(25 * time.Minute)
 		if n := len(f.seen()); n != 3 {
 			t.Fatalf("%d polls while all are served", n)
 		}
 		clients.all()[1].Close()
-		w.settle(100 * time.Minute)
+		w.settle(28 * time.Minute)
 		polls := f.seen()
-		if len(polls) != 4 || polls[3].at != 90*time.Minute {
+		if len(polls) != 4 || polls[3].at != 25*time.Minute {
 			t.Fatalf("polls after a client left: %v", polls)
 		}
 		want = []netip.AddrPort{ap("[2a00::1]:9000"), ap(client)}
@@ -239,9 +241,9 @@ func TestIdlePairsEnd(t *testing.T) {
 		w.serve(relay, silent)
 		f := w.facilitator("127.0.0.1:9002", once(match(client, relay)))
 		w.run(Config{MaxClients: 1}, f)
-		w.settle(3 * time.Hour)
-		if second := f.seen()[1]; second.at != 2*time.Hour {
-			t.Errorf("the slot was free after %v, want 2h", second.at)
+		w.settle(time.Hour)
+		if second := f.seen()[1]; second.at != idleTimeout {
+			t.Errorf("the slot was free after %v, want %v", second.at, idleTimeout)
 		}
 	})
 }
