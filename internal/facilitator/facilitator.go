@@ -14,6 +14,7 @@ package facilitator
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -54,6 +55,9 @@ type Config struct {
 	// PollInterval is how often a proxy shall poll that does not wait; at least
 	// 10 s are told.
 	PollInterval time.Duration
+	// Pages serves what a volunteer opens in a browser: /proxy/ and what is below
+	// it, /embed.html and /options.html. Nil: there are no such pages.
+	Pages http.Handler
 	// Logger gets everything; nil discards.
 	Logger *slog.Logger
 }

@@ -21,7 +21,14 @@ const (
 // one with limits that suit it.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", s.getPoll)
+	if s.cfg.Pages == nil {
+		mux.HandleFunc("GET /{$}", s.getPoll)
+	} else {
+		mux.HandleFunc("GET /{$}", s.getRoot)
+		for _, path := range []string{"/proxy", "/proxy/", "/embed.html", "/options.html"} {
+			mux.Handle("GET "+path, s.cfg.Pages)
+		}
+	}
 	mux.HandleFunc("POST /{$}", s.postRegistration)
 	mux.HandleFunc("HEAD /{$}", methodNotAllowed) // "GET" has HEAD in it, which would eat a client
 	mux.HandleFunc("/{$}", methodNotAllowed)

@@ -1,0 +1,31 @@
+package facilitator
+
+import (
+	"net/http"
+	"strings"
+)
+
+// getRoot is GET / where there are pages: a person who opens it in a browser is led
+// to them, anything else is a poll.
+func (s *Server) getRoot(w http.ResponseWriter, r *http.Request) {
+	if !isPerson(r) {
+		s.getPoll(w, r)
+		return
+	}
+	h := w.Header()
+	h.Set("Location", "proxy/") // relative: a reverse proxy may have us below another path
+	h.Set("Vary", "Accept")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusFound)
+}
+
+// isPerson tells whether r is by somebody who wants to read. A browser that opens a
+// page says that it takes HTML; one that polls says that it takes anything.
+func isPerson(r *http.Request) bool {
+	for _, accept := range r.Header.Values("Accept") {
+		if strings.Contains(strings.ToLower(accept), "text/html") {
+			return !r.URL.Query().Has("r")
+		}
+	}
+	return false
+}
