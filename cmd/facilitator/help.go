@@ -47,9 +47,22 @@ PREFIXES are addresses or prefixes, with commas between. A reverse proxy must
 set one of the headers X-Forwarded-For and Forwarded, and remove the other.
 It must wait for an answer longer than --max-wait, and should keep no log.
 `},
+		{Title: "Browsers as proxies", Text: `
+Whoever opens /proxy/ in a browser, and turns it on, is a proxy while the
+page is open. /embed.html is the same as a badge for other sites, in a frame
+of 80 by 15 pixels or more; /options.html is where its visitors can choose.
+
+Serve them by http: a page that came by https can connect only to clients and
+relays that have a certificate (wss), and clients have none.
+
+Parameters of a page's address can choose the facilitator, or one client and
+one relay. Whoever makes such a link aims the browser of whoever opens it, so
+that they work only on pages named by --trusted-pages.
+`},
 		{Title: "Requests", Text: `
 POST /         register: client=[HOST]:PORT[&client-transport=TRANSPORT]
 GET /?r=1      poll: [&transport=OUTER]... [&client=ADDRESS]... [&wait=SECS]
+GET /          to /proxy/, for a browser that wants a page
 GET /reg/BLOB  register, sealed
 GET /healthz   200 "ok" while it can do its work, else 503
 `},

@@ -7,12 +7,14 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"flashproxy/internal/browserproxy"
 	"flashproxy/internal/daemon"
 	"flashproxy/internal/facilitator"
 	"flashproxy/internal/pool"
@@ -31,6 +33,9 @@ type options struct {
 	allowPrivate   bool
 	maxWait        time.Duration
 	pollInterval   time.Duration
+	noPages        bool
+	trustedPages   []string
+	pages          http.Handler // nil with --no-pages
 	pool           pool.Config
 	log            daemon.LogOptions
 }
@@ -58,6 +63,10 @@ func parseOptions(args []string, stdout io.Writer) (*options, error) {
 	g.IntVar(&o.pool.MaxWaiting, "max-waiting", o.pool.MaxWaiting, "hold `N` polls at most, answer the others at once")
 	g.IntVar(&o.pool.MaxRegistrations, "max-registrations", o.pool.MaxRegistrations, "keep `N` registrations at most")
 	g.BoolVar(&o.allowPrivate, "allow-private-addresses", false, "accept clients and relays that are not on the public Internet: for tests on one machine")
+
+	g = f.Group("Pages")
+	g.BoolVar(&o.noPages, "no-pages", false, "do not serve the pages by which a browser becomes a proxy (see below)")
+	g.StringSliceVar(&o.trustedPages, "trusted-pages", nil, "let links to these pages, `NAMES` of proxy, embed and options with commas between, say where a visitor's browser connects (see below)")
 
 	o.log.AddFlags(f.Group("Log"))
 	if err := f.Parse(args, stdout); err != nil {
@@ -102,7 +111,25 @@ func (o *options) check() error {
 		}
 		o.keyFile = path
 	}
+	if err := o.checkPages(); err != nil {
+		return err
+	}
 	return o.checkNumbers()
+}
+
+func (o *options) checkPages() error {
+	if o.noPages {
+		if len(o.trustedPages) > 0 {
+			return daemon.Usagef("--trusted-pages: there are none with --no-pages")
+		}
+		return nil
+	}
+	var err error
+	o.pages, err = browserproxy.Handler(browserproxy.Config{AllowPrivate: o.allowPrivate, TrustedPages: o.trustedPages})
+	if err != nil {
+		return daemon.Usagef("--trusted-pages: %w", err)
+	}
+	return nil
 }
 
 // minPollInterval is from doc/protocol.md.
@@ -179,6 +206,7 @@ func (o *options) config(p pool.Pool, key registration.PrivateKey, log *slog.Log
 		TrustedProxies: o.trustedProxies,
 		MaxWait:        o.maxWait,
 		PollInterval:   o.pollInterval,
+		Pages:          o.pages,
 		Logger:         log,
 	}
 }

@@ -61,6 +61,8 @@ func TestBadOptions(t *testing.T) {
 		"-r x --proxies-per-client 0":         "--proxies-per-client:",
 		"-r x --max-waiting 0":                "--max-waiting:",
 		"-r x --max-registrations -5":         "--max-registrations:",
+		"-r x --trusted-pages embed,page":     "--trusted-pages: no page \"page\"",
+		"-r x --no-pages --trusted-pages x":   "--trusted-pages: there are none",
 	} {
 		_, err := parseOptions(strings.Fields(args), io.Discard)
 		if _, ok := errors.AsType[*daemon.UsageError](err); !ok || !strings.Contains(err.Error(), want) {
@@ -91,7 +93,7 @@ func TestHelp(t *testing.T) {
 	for _, part := range []string{
 		"--relay-file FILE", "--key-file FILE", "--listen [HOST]:PORT", "--proxies-per-client N", "--registration-ttl TIME", "--max-registrations N",
 		"--max-waiting N", "--max-wait TIME", "--poll-interval TIME", "--outer-transports NAMES", "--trusted-proxies PREFIXES",
-		"--allow-private-addresses", "--unsafe-logging", "SIGHUP", "X-Forwarded-For",
+		"--allow-private-addresses", "--no-pages", "--trusted-pages NAMES", "--unsafe-logging", "SIGHUP", "X-Forwarded-For",
 	} {
 		if !strings.Contains(out.String(), part) {
 			t.Errorf("no word of %s", part)

@@ -167,3 +167,28 @@ func TestStartErrors(t *testing.T) {
 		})
 	}
 }
+
+func TestPages(t *testing.T) {
+	for _, tt := range []struct {
+		args   []string
+		path   string
+		status int
+		part   string
+	}{
+		{nil, "/proxy/", 200, "<html"},
+		{nil, "/embed.html", 200, "<html"},
+		{nil, "/proxy/config.js", 200, `"trustedPages": []`},
+		{[]string{"--trusted-pages", "proxy,options"}, "/proxy/config.js", 200, `"proxy"`},
+		{[]string{"--no-pages"}, "/proxy/", 404, ""},
+	} {
+		p := newProcess(t, append(tt.args, "--listen", "127.0.0.1:0")...).start()
+		status, text := ask(t, "GET", p.url()+tt.path, "")
+		if status != tt.status || !strings.Contains(text, tt.part) {
+			t.Errorf("%q: %s: %d %.200q", tt.args, tt.path, status, text)
+		}
+		p.signal(syscall.SIGTERM)
+		if code := p.end(); code != 0 {
+			t.Errorf("exit code %d", code)
+		}
+	}
+}
