@@ -204,6 +204,7 @@ test("the end of the page", async () => {
   const w = rig({ search: "?cookierequired=0", others: () => null });
   w.control.look();
   await w.clock.advance(1000);
+  w.report({ type: "state", state: { ...running, served: 1, bytesUp: 1, clients: 1, pairs: 2 } });
   w.report({ type: "state", state: { ...running, served: 1, bytesUp: 5, clients: 1, pairs: 2 } });
   assert.equal(w.control.idle(), false);
   w.control.end();

@@ -4,6 +4,9 @@ import { createTurn } from "../web/tabs.js";
 import { fakeClock } from "./support/clock.js";
 import { below, forSeeds } from "./support/random.js";
 
+/** How long a word takes to another tab, in ms: a browser may be busy. */
+const latency = 50;
+
 /** Tabs of one browser. @param {() => number} random */
 function browser(random = Math.random) {
   const clock = fakeClock();
@@ -14,6 +17,7 @@ function browser(random = Math.random) {
     const tab = {
       mine: /** @type {boolean | null} */ (null),
       heard: 0,
+      wins: 0,
       turn: /** @type {any} */ (null),
       sleep: () => channels.delete(channel),
       wake: () => channels.add(channel),
@@ -23,7 +27,9 @@ function browser(random = Math.random) {
       /** @param {unknown} data */
       postMessage(data) {
         if (!channels.has(channel)) return;
-        for (const other of channels) if (other !== channel) setImmediate(() => channels.has(other) && other.onmessage({ data }));
+        for (const other of channels) {
+          if (other !== channel) clock.setTimeout(() => channels.has(other) && other.onmessage({ data }), latency);
+        }
       },
     };
     channels.add(channel);
@@ -35,6 +41,7 @@ function browser(random = Math.random) {
     }, (mine) => {
       tab.mine = mine;
       tab.heard++;
+      if (mine) tab.wins++;
     });
     return tab;
   }
@@ -52,6 +59,8 @@ test("one that is alone serves, soon", async () => {
   await clock.advance(500);
   assert.equal(tab.mine, true);
   tab.turn.leave();
+  tab.turn.take();
+  tab.turn.leave(); // while it asks
   assert.equal(clock.pending(), 0);
 });
 
@@ -79,6 +88,7 @@ test("all at once", async () => {
     }
     await clock.advance(1500);
     assert.equal(serving(tabs).length, 1);
+    assert.equal(tabs.reduce((n, t) => n + t.wins, 0), 1, "none served for a moment");
     for (let left = tabs; left.length > 1;) {
       const [i = 0] = serving(left);
       left[i]?.turn.leave();

@@ -4,7 +4,7 @@
 // The tabs speak over a BroadcastChannel. Web Locks would be simpler, but browsers
 // have them only on https pages, and that is where a proxy can do least.
 //
-//   ask    may I? A tab that serves says "mine"; of those that ask, the one with the lowest id may
+//   ask    may I? A tab that serves says "mine"; one that asks, too, gives way to a lower id
 //   mine   I serve
 //   free   I don't any more
 
@@ -77,7 +77,6 @@ export function createTurn(channel, clock, random, changed) {
       case "ask":
         if (state === "serving") say("mine");
         else if (state === "asking" && before) wait();
-        else if (state === "asking") say("ask"); // it may not have heard of us
         return;
       case "mine":
         if (state === "serving" && !before) say("mine");
