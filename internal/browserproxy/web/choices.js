@@ -30,7 +30,8 @@ export function connectLimits({ control, settings }) {
     control.look();
   });
   rate.addEventListener("change", () => {
-    settings.setLimits({ rateLimit: parseRate(rate.value) ?? null });
+    const rateLimit = parseRate(rate.value);
+    if (rateLimit !== undefined) settings.setLimits({ rateLimit });
     control.look();
   });
 }

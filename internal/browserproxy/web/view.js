@@ -20,11 +20,11 @@
  */
 
 /**
- * Those of 2015 are active; waiting, starting, unmet and trouble, which were idle; off, elsewhere
- * and blocked, which were disabled; and dead. Unmet is a page that came by https, where nobody
+ * Those of 2015 are active; idle, and starting, unmet and trouble, which were that; disabled, and off
+ * and elsewhere, which were that; and dead. Unmet is a page that came by https, where nobody
  * was found that such a page can connect to.
  *
- * @typedef {"off" | "starting" | "waiting" | "active" | "elsewhere" | "blocked" | "unmet" | "trouble" | "dead"} Kind
+ * @typedef {"off" | "starting" | "idle" | "active" | "elsewhere" | "disabled" | "unmet" | "trouble" | "dead"} Kind
  */
 
 /**
@@ -64,10 +64,10 @@ const troubles = { unreachable: "troubleSilent", timeout: "troubleSilent", pair:
 const titles = {
   off: { headline: "stateOff", short: "badgeOff" },
   starting: { headline: "stateStarting", short: "badgeWaiting" },
-  waiting: { headline: "stateWaiting", short: "badgeWaiting" },
+  idle: { headline: "stateWaiting", short: "badgeWaiting" },
   active: { headline: "stateActive", short: "badgeActive" },
   elsewhere: { headline: "stateElsewhere", short: "badgeElsewhere" },
-  blocked: { headline: "stateBlocked", short: "badgeBlocked" },
+  disabled: { headline: "stateBlocked", short: "badgeBlocked" },
   unmet: { headline: "stateUnmet", short: "badgeBlocked" },
   trouble: { headline: "stateTrouble", short: "badgeTrouble" },
   dead: { headline: "stateDead", short: "badgeDead" },
@@ -79,13 +79,13 @@ const titles = {
  */
 function kindOf({ problems, obstacle, fault, on, turn, state }) {
   if (problems.length > 0 || fault) return "dead";
-  if (obstacle) return "blocked";
+  if (obstacle) return "disabled";
   if (!on) return "off";
   if (turn === false) return "elsewhere";
   if (!turn || !state?.running) return "starting";
   if (state.clients > 0) return "active";
   if (state.error) return "trouble";
-  return state.nobody && !state.transports.includes("websocket") ? "unmet" : "waiting";
+  return state.nobody && !state.transports.includes("websocket") ? "unmet" : "idle";
 }
 
 /**
@@ -99,7 +99,7 @@ function moreOf(kind, { problems, obstacle, state }, texts) {
   switch (kind) {
     case "dead":
       return t(problems.length > 0 ? "deadAddress" : "deadFault");
-    case "blocked":
+    case "disabled":
       return obstacle ? t(reasons[obstacle]) : "";
     case "off":
       return t("stateOffMore");
@@ -107,7 +107,7 @@ function moreOf(kind, { problems, obstacle, state }, texts) {
       return t("stateElsewhereMore");
     case "active":
       return state?.full ? t("stateFull") : "";
-    case "waiting":
+    case "idle":
       return t("stateWaitingMore");
     case "unmet":
       return t("whyMixed");
@@ -130,8 +130,8 @@ export function view(s, texts) {
   const n = s.state?.clients ?? 0;
   return {
     kind,
-    on: s.on && kind !== "dead" && kind !== "blocked",
-    canSwitch: kind !== "dead" && kind !== "blocked",
+    on: s.on && kind !== "dead" && kind !== "disabled",
+    canSwitch: kind !== "dead" && kind !== "disabled",
     headline: texts.t(titles[kind].headline, { n }),
     more: moreOf(kind, s, texts),
     problems: s.problems.map(({ name, value, code }) => texts.t(problemTexts[code], { name, value })),
