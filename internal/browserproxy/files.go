@@ -72,15 +72,16 @@ func newVariant(data []byte) variant {
 }
 
 // newFile makes a file of c. What makes an environment for scripts has a policy,
-// which is that of all that it loads.
+// which is that of all that it loads. The others need no header against guessing
+// at their type: modules and styles of another type are refused in any case.
 func newFile(name string, c content, cacheControl, policy string) *file {
 	header := http.Header{}
 	header.Set("Content-Type", types[path.Ext(name)])
 	header.Set("Cache-Control", cacheControl)
 	header.Set("Vary", "Accept-Encoding")
-	header.Set("X-Content-Type-Options", "nosniff")
 	if policy != "" {
 		header.Set("Content-Security-Policy", policy)
+		header.Set("X-Content-Type-Options", "nosniff")
 		header.Set("Referrer-Policy", "no-referrer")
 		header.Set("Permissions-Policy", "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()")
 	}
@@ -146,9 +147,10 @@ func matches(lists []string, etag string) bool {
 	return false
 }
 
-// withoutComments empties the lines that are comments, nearly half of what a page
-// would weigh, and cuts what indents the others, each of which stays on its line.
-// It knows no strings: none may have several lines, which a test makes sure of.
+// withoutComments leaves out comments, nearly half of what a page would weigh, and
+// what indents a line; each line stays where it was. Of comments behind code only
+// those go that are plainly such. It knows no strings: none may have several lines,
+// which a test makes sure of.
 func withoutComments(source []byte) []byte {
 	var out bytes.Buffer
 	within := false // a comment of several lines
@@ -165,6 +167,10 @@ func withoutComments(source []byte) []byte {
 			within = true
 		case bytes.HasPrefix(text, []byte("/*")) && end == len(text)-len("*/"), bytes.HasPrefix(text, []byte("//")):
 		default:
+			// Before this there is no string and no regular expression that it could be in.
+			if i := bytes.Index(text, []byte(" // ")); i >= 0 && !bytes.ContainsAny(text[:i], "\"'`/") {
+				text = bytes.TrimSpace(text[:i])
+			}
 			out.Write(text)
 		}
 		out.WriteByte('\n')
