@@ -16,7 +16,7 @@ PROGRAMS = flashproxy-client flashproxy-server facilitator proxy-headless
 # fail for that alone.
 FUZZ    ?= 3000x
 
-.PHONY: demo test check fuzz bench build man install clean need-demo need-test
+.PHONY: demo test check js fuzz bench build man install clean need-demo need-test
 
 build:
 	$(GO) build -o bin/ ./cmd/...
@@ -25,7 +25,7 @@ demo: need-demo
 	@$(GO) run ./internal/demo
 
 # The last step is the one with the summary.
-test: need-test check fuzz
+test: need-test check js fuzz
 	$(GO) test -race -timeout 15m ./...
 
 check:
@@ -35,6 +35,11 @@ check:
 	$(GO) tool staticcheck ./...
 	GOOS=windows $(GO) vet ./cmd/...
 	GOOS=darwin $(GO) vet ./cmd/...
+
+# The browser proxy's modules: their types, and their tests beside them.
+js:
+	@cd internal/browserproxy && npm ci --no-audit --no-fund --loglevel=error >/dev/null && npx --no-install tsc && \
+	 node --test --test-reporter=dot test/*.test.js
 
 # Every fuzz target there is, each for a short while.
 fuzz:
@@ -64,7 +69,7 @@ clean:
 
 # The Debian package of each program that is not there.
 need-demo: MISSING = $(foreach p,tor,$(if $(shell command -v $(p)),,$(p)))
-need-test: MISSING = $(foreach p,tor obfs4proxy curl git,$(if $(shell command -v $(p)),,$(p))) \
+need-test: MISSING = $(foreach p,tor obfs4proxy curl git chromium firefox-esr,$(if $(shell command -v $(p)),,$(p))) \
 	$(if $(shell command -v node),,nodejs npm) \
 	$(if $(shell command -v systemd-analyze),,systemd) \
 	$(if $(shell command -v gcc),,gcc libc6-dev)
