@@ -59,7 +59,7 @@ var driverDir = sync.OnceValues(func() (string, error) {
 })
 
 // startBrowser starts "chromium" or "firefox".
-func startBrowser(t *testing.T, which string) *browser {
+func startBrowser(t testing.TB, which string) *browser {
 	t.Helper()
 	need(t, "node", "nodejs")
 	need(t, "npm", "npm")
@@ -123,7 +123,7 @@ func (b *browser) read(stdout io.Reader) {
 }
 
 // do gives one order and waits for its answer.
-func (b *browser) do(t *testing.T, verb string, args map[string]any) any {
+func (b *browser) do(t testing.TB, verb string, args map[string]any) any {
 	t.Helper()
 	result, err := b.order(within(t, 2*time.Minute), verb, args)
 	if err != nil {
@@ -171,7 +171,7 @@ type tab struct {
 	name string
 }
 
-func (b *browser) open(t *testing.T, url string) *tab {
+func (b *browser) open(t testing.TB, url string) *tab {
 	t.Helper()
 	b.mu.Lock()
 	b.pages++
@@ -181,23 +181,23 @@ func (b *browser) open(t *testing.T, url string) *tab {
 	return p
 }
 
-func (p *tab) click(t *testing.T, selector string) {
+func (p *tab) click(t testing.TB, selector string) {
 	t.Helper()
 	p.b.do(t, "click", map[string]any{"page": p.name, "selector": selector})
 }
 
-func (p *tab) eval(t *testing.T, script string) any {
+func (p *tab) eval(t testing.TB, script string) any {
 	t.Helper()
 	return p.b.do(t, "eval", map[string]any{"page": p.name, "script": script})
 }
 
-func (p *tab) close(t *testing.T) {
+func (p *tab) close(t testing.TB) {
 	t.Helper()
 	p.b.do(t, "close", map[string]any{"page": p.name})
 }
 
 // until asks the page again and again until script gives a true value.
-func (p *tab) until(t *testing.T, what, script string, limit time.Duration) {
+func (p *tab) until(t testing.TB, what, script string, limit time.Duration) {
 	t.Helper()
 	ctx := within(t, limit)
 	for {
@@ -216,7 +216,7 @@ func (p *tab) until(t *testing.T, what, script string, limit time.Duration) {
 	}
 }
 
-func (p *tab) said(t *testing.T) any {
+func (p *tab) said(t testing.TB) any {
 	t.Helper()
 	return p.b.do(t, "said", map[string]any{"page": p.name})
 }

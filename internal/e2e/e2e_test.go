@@ -65,7 +65,7 @@ func torNetwork(t *testing.T) *tornet.Network {
 }
 
 // need makes sure that a program is there, of the Debian package named.
-func need(t *testing.T, program, pkg string) {
+func need(t testing.TB, program, pkg string) {
 	t.Helper()
 	if _, err := exec.LookPath(program); err != nil {
 		missing(t, program+" is missing: sudo apt-get install "+pkg)
@@ -73,7 +73,7 @@ func need(t *testing.T, program, pkg string) {
 }
 
 // missing skips a test; in continuous integration it fails, so that nothing goes untested.
-func missing(t *testing.T, text string) {
+func missing(t testing.TB, text string) {
 	t.Helper()
 	if os.Getenv("CI") != "" {
 		t.Fatal(text)
@@ -83,7 +83,7 @@ func missing(t *testing.T, text string) {
 
 // within is a context for one step of a test: far more than it takes, so that only
 // what hangs fails.
-func within(t *testing.T, d time.Duration) context.Context {
+func within(t testing.TB, d time.Duration) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	t.Cleanup(cancel)
@@ -91,7 +91,7 @@ func within(t *testing.T, d time.Duration) context.Context {
 }
 
 // ends sees to it that a program ends well.
-func ends(t *testing.T, p interface{ Stop() error }) {
+func ends(t testing.TB, p interface{ Stop() error }) {
 	t.Helper()
 	t.Cleanup(func() {
 		if err := p.Stop(); err != nil {

@@ -28,7 +28,7 @@ func state(kind string) string {
 }
 
 // volunteer opens the facilitator's page and turns it on, as a person would.
-func volunteer(t *testing.T, b *browser, facilitator string) *tab {
+func volunteer(t testing.TB, b *browser, facilitator string) *tab {
 	t.Helper()
 	p := b.open(t, facilitator)
 	p.until(t, "the page loads", state("off")+"||"+state("starting")+"||"+state("idle"), time.Minute)
@@ -145,7 +145,7 @@ func newForward(t testing.TB, service func(net.Conn)) *forward {
 	if err != nil {
 		t.Fatal(err)
 	}
-	endsTB(t, server)
+	ends(t, server)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	port, err := server.Port(ctx, "msg=listening")
@@ -156,17 +156,8 @@ func newForward(t testing.TB, service func(net.Conn)) *forward {
 	if f.facilitator, err = programs.Facilitator(ctx, t.TempDir(), "127.0.0.1:0", []string{f.relay}); err != nil {
 		t.Fatal(err)
 	}
-	endsTB(t, f.facilitator)
+	ends(t, f.facilitator)
 	return f
-}
-
-func endsTB(t testing.TB, p interface{ Stop() error }) {
-	t.Helper()
-	t.Cleanup(func() {
-		if err := p.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
 }
 
 // client starts a client that registers, and gives its SOCKS address.
@@ -176,7 +167,7 @@ func (f *forward) client(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	endsTB(t, c)
+	ends(t, c)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	port, err := c.Port(ctx, "for=Tor")
