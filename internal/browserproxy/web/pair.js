@@ -9,11 +9,11 @@ import { maxMessage } from "./leg.js";
 /** @typedef {import("./ratelimit.js").Limiter} Limiter */
 
 /**
- * A pair that carries nothing ends after so long, or up to twice that, in ms. It is
- * long, since a pair may wait for its turn at the client; and it is what networks
- * let connections be silent for (RFC 5382, REQ-5).
+ * A pair that carries nothing ends after so long, or up to twice that, in ms. A pair may
+ * wait for its turn at the client, which keeps it for a quarter of an hour; Tor then
+ * says something every five minutes.
  */
-export const idleTimeout = 2 * 60 * 60 * 1000;
+export const idleTimeout = 30 * 60 * 1000;
 
 /**
  * Carries bytes both ways until the pair ends, and resolves with why, in English,
