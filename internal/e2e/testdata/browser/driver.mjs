@@ -41,6 +41,10 @@ const verbs = {
     await p.goto(url, { timeout: 60_000 });
   },
   async click({ page, selector }) { await pages.get(page).click(selector); },
+  async clickInFrame({ page, selector }) {
+    const frame = await (await pages.get(page).waitForSelector('iframe')).contentFrame();
+    await (await frame.waitForSelector(selector, { visible: true, timeout: 60_000 })).click();
+  },
   async eval({ page, script }) { return pages.get(page).evaluate(script); },
   async said({ page }) { return said.get(page); },
   async front({ page }) { await pages.get(page).bringToFront(); },
