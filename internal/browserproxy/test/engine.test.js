@@ -13,7 +13,7 @@ function rig() {
   const clock = fakeClock();
   const facilitator = fakeFacilitator(clock, (p) => facilitator.polls.length === 1 && p.answer(matched("8.8.8.8:1", "1.1.1.1:1")));
   const net = fakeNet();
-  const env = { ...clock, fetch: facilitator.fetch, WebSocket: net.WebSocket, WebSocketStream: net.WebSocketStream, random: () => 0.5 };
+  const env = { ...clock, fetch: facilitator.fetch, WebSocket: net.WebSocket, random: () => 0.5 };
   /** @type {Report[]} */
   const reports = [];
   return {

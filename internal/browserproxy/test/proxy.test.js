@@ -3,7 +3,6 @@ import { test } from "node:test";
 import { createProxy } from "../web/proxy.js";
 import { settle } from "./support/clock.js";
 import { matched, networkError, ok } from "./support/facilitator.js";
-import { kinds } from "./support/net.js";
 import { below, bytes, forSeeds, pick } from "./support/random.js";
 import { plain, world } from "./support/world.js";
 
@@ -31,97 +30,95 @@ function once() {
   };
 }
 
-for (const kind of kinds) {
-  test(`${kind}: a client is served with two pairs, client first, then relay`, async () => {
-    const w = world({ kind, onPoll: once(), onPeer() {} });
-    w.proxy.start();
-    const dialled = () => w.net.peers.map((p) => p.url.slice(5, 12)).join(" ");
-    const steps = ["8.8.8.8", "8.8.8.8 1.1.1.1", "8.8.8.8 1.1.1.1 8.8.8.8", "8.8.8.8 1.1.1.1 8.8.8.8 1.1.1.1"];
-    for (const want of steps) {
-      await w.clock.advance(5000);
-      assert.equal(dialled(), want);
-      w.net.peers[w.net.peers.length - 1]?.accept();
-    }
+test("a client is served with two pairs, client first, then relay", async () => {
+  const w = world({ onPoll: once(), onPeer() {} });
+  w.proxy.start();
+  const dialled = () => w.net.peers.map((p) => p.url.slice(5, 12)).join(" ");
+  const steps = ["8.8.8.8", "8.8.8.8 1.1.1.1", "8.8.8.8 1.1.1.1 8.8.8.8", "8.8.8.8 1.1.1.1 8.8.8.8 1.1.1.1"];
+  for (const want of steps) {
     await w.clock.advance(5000);
-    assert.equal(dialled(), steps[3], "a third pair");
-    const state = await w.state();
-    assert.deepEqual([state.clients, state.pairs, state.served, state.polling, state.nobody], [1, 2, 1, true, false]);
+    assert.equal(dialled(), want);
+    w.net.peers[w.net.peers.length - 1]?.accept();
+  }
+  await w.clock.advance(5000);
+  assert.equal(dialled(), steps[3], "a third pair");
+  const state = await w.state();
+  assert.deepEqual([state.clients, state.pairs, state.served, state.polling, state.nobody], [1, 2, 1, true, false]);
 
-    const [c1, r1, c2, r2] = /** @type {[Peer, Peer, Peer, Peer]} */ (w.net.peers);
-    c1.send(Uint8Array.of(1, 2, 3));
-    r2.send(Uint8Array.of(4, 5));
-    const carrying = await w.state();
-    assert.deepEqual([...r1.bytes(), ...c2.bytes()], [1, 2, 3, 4, 5]);
-    assert.deepEqual([carrying.bytesUp, carrying.bytesDown], [3, 2]);
+  const [c1, r1, c2, r2] = /** @type {[Peer, Peer, Peer, Peer]} */ (w.net.peers);
+  c1.send(Uint8Array.of(1, 2, 3));
+  r2.send(Uint8Array.of(4, 5));
+  const carrying = await w.state();
+  assert.deepEqual([...r1.bytes(), ...c2.bytes()], [1, 2, 3, 4, 5]);
+  assert.deepEqual([carrying.bytesUp, carrying.bytesDown], [3, 2]);
 
-    c1.close();
-    assert.deepEqual([(await w.state()).clients, (await w.state()).pairs, r1.state], [1, 1, "closed"]);
-    r2.close();
-    assert.deepEqual([(await w.state()).clients, (await w.state()).pairs, c2.state], [0, 0, "closed"]);
-    await w.stop();
-  });
+  c1.close();
+  assert.deepEqual([(await w.state()).clients, (await w.state()).pairs, r1.state], [1, 1, "closed"]);
+  r2.close();
+  assert.deepEqual([(await w.state()).clients, (await w.state()).pairs, c2.state], [0, 0, "closed"]);
+  await w.stop();
+});
 
-  test(`${kind}: stop leaves nothing, whatever is under way; and it starts again`, async () => {
-    /** @type {[string, Parameters<typeof world>[0], number][]} */
-    const cases = [
-      ["before anything", {}, 0],
-      ["the initial pause", { options: { initialPollInterval: 100 } }, 10_000],
-      ["a held poll", {}, 10_000],
-      ["a pause after an answer", { onPoll: (p) => p.answer(ok("client=&check-back-in=100")) }, 10_000],
-      ["a pause after a failure", { onPoll: (p) => p.fail(networkError()) }, 30_000],
-      ["dialling the client", { onPoll: once(), onPeer() {} }, 1000],
-      ["dialling the relay", { onPoll: once(), onPeer: (p) => p.url.includes("8.8.8.8") && p.accept() }, 1000],
-      ["carrying", { onPoll: once() }, 10_000],
-      ["full", { onPoll: (p) => p.answer(matched(client, relay)), options: { limits: { maxClients: 2, rateLimit: null } } }, 20_000],
-      ["carrying slowly", { onPoll: once(), options: { limits: { maxClients: 2, rateLimit: 10_240 } } }, 10_000],
-      ["a given pair", { options: { given: { client, relay } } }, 10_000],
-      ["a given pair that is refused", { options: { given: { client, relay } }, onPeer: (p) => p.refuse() }, 10_000],
-    ];
-    for (const [name, how, ms] of cases) {
-      const w = world({ ...how, kind });
-      for (let i = 0; i < 2; i++) {
-        w.proxy.start();
-        w.proxy.start(); // once is enough
-        await w.clock.advance(ms);
-        for (const peer of w.net.peers) {
-          peer.pause();
-          for (let n = 0; n < 50; n++) peer.send(new Uint8Array(10_000));
-        }
-        await w.clock.advance(100);
-        await assert.doesNotReject(w.stop(), name);
-        await w.proxy.stop();
-      }
-      const polls = w.facilitator.polls.length;
-      const peers = w.net.peers.length;
-      await w.clock.advance(3_600_000);
-      assert.deepEqual([w.facilitator.polls.length, w.net.peers.length], [polls, peers], name);
-    }
-  });
-
-  test(`${kind}: a client or relay that cannot be dialled is not tried twice`, async () => {
-    /** @type {[(peer: Peer) => void, number, number][]} what it does to a dial, how many dials, how long */
-    const cases = [
-      [(p) => p.refuse(), 1, 10],
-      [() => {}, 1, 30_000],
-      [(p) => (p.url.includes("8.8.8.8") ? p.accept() : p.refuse()), 2, 10],
-      [(p) => p.url.includes("8.8.8.8") && p.accept(), 2, 30_000],
-    ];
-    for (const [onPeer, dials, ms] of cases) {
-      const w = world({ kind, onPoll: once(), onPeer, options: { debug: true } });
+test("stop leaves nothing, whatever is under way; and it starts again", async () => {
+  /** @type {[string, Parameters<typeof world>[0], number][]} */
+  const cases = [
+    ["before anything", {}, 0],
+    ["the initial pause", { options: { initialPollInterval: 100 } }, 10_000],
+    ["a held poll", {}, 10_000],
+    ["a pause after an answer", { onPoll: (p) => p.answer(ok("client=&check-back-in=100")) }, 10_000],
+    ["a pause after a failure", { onPoll: (p) => p.fail(networkError()) }, 30_000],
+    ["dialling the client", { onPoll: once(), onPeer() {} }, 1000],
+    ["dialling the relay", { onPoll: once(), onPeer: (p) => p.url.includes("8.8.8.8") && p.accept() }, 1000],
+    ["carrying", { onPoll: once() }, 10_000],
+    ["full", { onPoll: (p) => p.answer(matched(client, relay)), options: { limits: { maxClients: 2, rateLimit: null } } }, 20_000],
+    ["carrying slowly", { onPoll: once(), options: { limits: { maxClients: 2, rateLimit: 10_240 } } }, 10_000],
+    ["a given pair", { options: { given: { client, relay } } }, 10_000],
+    ["a given pair that is refused", { options: { given: { client, relay } }, onPeer: (p) => p.refuse() }, 10_000],
+  ];
+  for (const [name, how, ms] of cases) {
+    const w = world(how);
+    for (let i = 0; i < 2; i++) {
       w.proxy.start();
-      await w.clock.advance(2000);
-      assert.deepEqual(reported(w.facilitator.last()), ms > 10 ? [client] : []);
-      await w.clock.advance(ms - 2000);
-      assert.equal(w.net.open(), 0);
-      await w.clock.advance(60_000);
-      assert.equal(w.net.peers.length, dials);
-      const state = await w.state();
-      assert.deepEqual([state.clients, state.pairs, state.served], [0, 0, 0]);
-      assert.match(w.lines.join("\n"), /no connection: dial the (client|relay)/);
-      await w.stop();
+      w.proxy.start(); // once is enough
+      await w.clock.advance(ms);
+      for (const peer of w.net.peers) {
+        peer.pause();
+        for (let n = 0; n < 50; n++) peer.send(new Uint8Array(10_000));
+      }
+      await w.clock.advance(100);
+      await assert.doesNotReject(w.stop(), name);
+      await w.proxy.stop();
     }
-  });
-}
+    const polls = w.facilitator.polls.length;
+    const peers = w.net.peers.length;
+    await w.clock.advance(3_600_000);
+    assert.deepEqual([w.facilitator.polls.length, w.net.peers.length], [polls, peers], name);
+  }
+});
+
+test("a client or relay that cannot be dialled is not tried twice", async () => {
+  /** @type {[(peer: Peer) => void, number, number][]} what it does to a dial, how many dials, how long */
+  const cases = [
+    [(p) => p.refuse(), 1, 10],
+    [() => {}, 1, 30_000],
+    [(p) => (p.url.includes("8.8.8.8") ? p.accept() : p.refuse()), 2, 10],
+    [(p) => p.url.includes("8.8.8.8") && p.accept(), 2, 30_000],
+  ];
+  for (const [onPeer, dials, ms] of cases) {
+    const w = world({ onPoll: once(), onPeer, options: { debug: true } });
+    w.proxy.start();
+    await w.clock.advance(2000);
+    assert.deepEqual(reported(w.facilitator.last()), ms > 10 ? [client] : []);
+    await w.clock.advance(ms - 2000);
+    assert.equal(w.net.open(), 0);
+    await w.clock.advance(60_000);
+    assert.equal(w.net.peers.length, dials);
+    const state = await w.state();
+    assert.deepEqual([state.clients, state.pairs, state.served], [0, 0, 0]);
+    assert.match(w.lines.join("\n"), /no connection: dial the (client|relay)/);
+    await w.stop();
+  }
+});
 
 test("when the second pair cannot be opened the first goes on", async () => {
   const w = world({ onPoll: once(), onPeer: (p) => (w.net.peers.length < 3 ? p.accept() : p.refuse()) });
@@ -426,9 +423,7 @@ test("options that make no sense are refused", () => {
 });
 
 test("whatever facilitator and peers do, it goes on, and stop leaves nothing", () => forSeeds(25, async (random) => {
-  const kind = pick(random, kinds);
   const w = world({
-    kind,
     random,
     options: { limits: { maxClients: 1 + below(random, 5), rateLimit: pick(random, [null, 20_000]) } },
     onPoll(p) {

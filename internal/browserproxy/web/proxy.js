@@ -27,8 +27,7 @@ import { addressForm, keepGiven, serve } from "./serve.js";
  *
  * @typedef {object} Needs
  * @property {typeof fetch} fetch
- * @property {any} WebSocket
- * @property {any} [WebSocketStream] used instead where the browser has it
+ * @property {any} WebSocket the class
  * @property {() => number} random from 0 up to 1
  * @property {(text: string) => void} [log] gets lines when options.debug is set
  */
@@ -65,7 +64,7 @@ export function createProxy(env, wanted, onState) {
   /** @type {Map<symbol, Address>} clients that are being served, one entry for each time */
   const served = new Map();
   const serving = {
-    env: { WebSocket: env.WebSocket, WebSocketStream: env.WebSocketStream, random: env.random, clock, limiter },
+    env: { WebSocket: env.WebSocket, random: env.random, clock, limiter },
     report,
     log,
   };

@@ -55,11 +55,9 @@ export function bind(env, post) {
  * @returns {Env}
  */
 export function browserEnv() {
-  const { WebSocketStream } = /** @type {any} */ (globalThis);
   return {
     fetch: (url, init) => fetch(url, init),
     WebSocket,
-    WebSocketStream,
     now: () => Date.now(),
     setTimeout: (f, ms) => setTimeout(f, ms),
     clearTimeout: (timer) => clearTimeout(timer),

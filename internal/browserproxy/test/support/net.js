@@ -1,15 +1,6 @@
-// A network in memory: a WebSocket and a WebSocketStream whose peers are in the
-// hands of the test. What the page sends waits with the browser until the peer
-// takes it; what the peer sends comes at once by a WebSocket, and by a
-// WebSocketStream when it is asked for.
-
-/** How much a browser and the network take from a WebSocketStream before they make it wait. */
-export const streamBuffer = 64 << 10;
-
-/** @typedef {"classic" | "stream"} Kind */
-
-/** @type {Kind[]} */
-export const kinds = ["classic", "stream"];
+// A network in memory: a WebSocket whose peers are in the hands of the test. What
+// the page sends waits with the browser until the peer takes it; what the peer
+// sends comes at once.
 
 /** The other end of a connection. */
 export class Peer {
@@ -29,10 +20,8 @@ export class Peer {
     /** @type {number | null} the code that the page closed with, once it is known here */
     this.code = null;
     this.answersClose = true;
-    /** @type {{opened(): void, refused(): void, message(data: Uint8Array | string): void, closed(clean: boolean): void, took(): void}} */
-    this.page = { opened() {}, refused() {}, message() {}, closed() {}, took() {} };
-    /** @type {() => number} what waits to be read by the page, in bytes */
-    this.unread = () => 0;
+    /** @type {{opened(): void, message(data: Uint8Array | string): void, closed(clean: boolean): void}} */
+    this.page = { opened() {}, message() {}, closed() {} };
   }
 
   accept() {
@@ -42,7 +31,7 @@ export class Peer {
 
   refuse() {
     this.state = "closed";
-    this.page.refused();
+    this.page.closed(false);
   }
 
   /** @param {Uint8Array | string} data */
@@ -97,7 +86,6 @@ export class Peer {
       this.buffered -= part.length;
       n -= part.length;
     }
-    this.page.took();
     this.finish();
   }
 
@@ -161,7 +149,6 @@ export function fakeNet(onPeer = (peer) => peer.accept()) {
     to: (part) => peers.filter((p) => p.url.includes(part)),
     open: () => peers.filter((p) => p.state !== "closed").length,
     WebSocket: webSocket(dial),
-    WebSocketStream: webSocketStream(dial),
   };
 }
 
@@ -185,10 +172,8 @@ function webSocket(dial) {
       this.#peer = dial(url);
       this.#peer.page = {
         opened: () => this.onopen?.(),
-        refused: () => this.onclose?.({ wasClean: false }),
         message: (data) => this.#message(data),
         closed: (wasClean) => this.onclose?.({ wasClean }),
-        took() {},
       };
     }
 
@@ -221,140 +206,4 @@ function webSocket(dial) {
       this.#peer.hangUp(code);
     }
   };
-}
-
-/** @param {(url: string) => Peer} dial */
-function webSocketStream(dial) {
-  return class FakeWebSocketStream {
-    #peer;
-
-    /**
-     * @param {string} url
-     * @param {{signal?: AbortSignal}} [options]
-     */
-    constructor(url, { signal } = {}) {
-      const peer = (this.#peer = dial(url));
-      const opened = deferred();
-      const closed = deferred();
-      this.opened = opened.promise;
-      this.closed = closed.promise;
-      const fail = () => {
-        signal?.removeEventListener("abort", abort);
-        opened.reject(new Error("WebSocketError"));
-        closed.reject(new Error("WebSocketError"));
-      };
-      const abort = () => peer.hangUp(1000);
-      signal?.addEventListener("abort", abort);
-      peer.page = {
-        opened() {
-          signal?.removeEventListener("abort", abort);
-          opened.resolve(streams(peer, closed.resolve, closed.reject));
-        },
-        refused: fail,
-        message() {},
-        closed() {},
-        took() {},
-      };
-    }
-
-    /** @param {{closeCode?: number}} [info] */
-    close({ closeCode = 1005 } = {}) {
-      this.#peer.hangUp(closeCode);
-    }
-  };
-}
-
-/** @returns {{promise: Promise<unknown>, resolve: (v: unknown) => void, reject: (err: Error) => void}} */
-function deferred() {
-  /** @type {any} */
-  const d = {};
-  d.promise = new Promise((resolve, reject) => Object.assign(d, { resolve, reject }));
-  return d;
-}
-
-/**
- * The two streams of an open connection.
- *
- * @param {Peer} peer
- * @param {(v: unknown) => void} closed
- * @param {(err: Error) => void} broken
- */
-function streams(peer, closed, broken) {
-  /** @type {(Uint8Array | string)[]} what the peer has sent and nobody has asked for */
-  const inbound = [];
-  let ended = false;
-  let cancelled = false;
-  /** @type {ReadableStreamDefaultController} */
-  let source;
-  /** @type {WritableStreamDefaultController} */
-  let sink;
-  /** @type {(v: void) => void} */
-  let room = () => {};
-  let asked = false;
-
-  function feed() {
-    if (asked && inbound.length > 0) {
-      asked = false;
-      source.enqueue(inbound.shift());
-    } else if (ended && inbound.length === 0) {
-      ended = false;
-      if (!cancelled) source.close();
-      closed({ closeCode: 1000 });
-    }
-  }
-  peer.unread = () => inbound.reduce((n, m) => n + m.length, 0);
-  peer.page = {
-    opened() {},
-    refused() {},
-    message(data) {
-      if (cancelled) return;
-      inbound.push(typeof data === "string" ? data : data.slice());
-      feed();
-    },
-    closed(clean) {
-      const err = new Error("WebSocketError");
-      if (clean) {
-        ended = true;
-        feed();
-      } else {
-        source.error(err);
-        broken(err);
-      }
-      sink.error(err);
-      room();
-    },
-    took: () => room(),
-  };
-  const readable = new ReadableStream({
-    start(c) {
-      source = c;
-    },
-    pull() {
-      asked = true;
-      feed();
-    },
-    cancel() {
-      cancelled = true;
-      inbound.length = 0;
-      peer.hangUp(1000);
-    },
-  }, { highWaterMark: 0 });
-  const writable = new WritableStream({
-    start(c) {
-      sink = c;
-    },
-    async write(data) {
-      peer.arrive(data);
-      while (peer.buffered > streamBuffer && peer.state === "open") {
-        await new Promise((/** @type {(v: void) => void} */ resolve) => (room = resolve));
-      }
-    },
-    close() {
-      peer.hangUp(1000);
-    },
-    abort() {
-      peer.hangUp(1000);
-    },
-  });
-  return { readable, writable };
 }

@@ -29,12 +29,11 @@ export const plain = {
 /**
  * @param {object} [how]
  * @param {Partial<Options>} [how.options]
- * @param {import("./net.js").Kind} [how.kind]
  * @param {(poll: import("./facilitator.js").Poll) => void} [how.onPoll]
  * @param {(peer: import("./net.js").Peer) => void} [how.onPeer]
  * @param {() => number} [how.random]
  */
-export function world({ options = {}, kind = "stream", onPoll, onPeer, random = () => 0.5 } = {}) {
+export function world({ options = {}, onPoll, onPeer, random = () => 0.5 } = {}) {
   const clock = fakeClock();
   const facilitator = fakeFacilitator(clock, onPoll);
   const net = fakeNet(onPeer);
@@ -46,7 +45,6 @@ export function world({ options = {}, kind = "stream", onPoll, onPeer, random = 
     ...clock,
     fetch: facilitator.fetch,
     WebSocket: net.WebSocket,
-    WebSocketStream: kind === "stream" ? net.WebSocketStream : undefined,
     random,
     log: (/** @type {string} */ line) => lines.push(line),
   };
