@@ -151,8 +151,11 @@ test("close sends all that was written, and waits for it", async () => {
   await leg.write(pattern.subarray(0, maxMessage));
   await leg.write(pattern.subarray(maxMessage, 2 * maxMessage));
   let closed = false;
+  const reading = leg.read();
   const closing = leg.close().then(() => (closed = true));
-  peer.send(pattern); // dropped
+  assert.equal(await reading, null);
+  for (let n = 0; n < 2 * maxQueue; n += maxReceived) peer.send(new Uint8Array(maxReceived)); // dropped
+  assert.equal(await leg.read(), null);
   for (let i = 0; i < 16; i++) {
     await clock.advance(1000);
     assert.equal(closed, false);

@@ -59,7 +59,6 @@ export function createInbox(released) {
 
   function take() {
     const first = /** @type {Bytes} */ (chunks.shift());
-    if (chunks.length === 0) room = 0;
     held = first.byteLength;
     size -= held;
     return first;
