@@ -29,7 +29,9 @@ func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writ
 	defer logFile.Close()
 	cfg := o.proxy
 	cfg.Logger = log
-	cfg.Dialers = dialers(o.allow())
+	if cfg.Dialers, err = o.offered(dialers(o.allow())); err != nil {
+		return err
+	}
 	p, err := proxy.New(cfg)
 	if err != nil {
 		return err

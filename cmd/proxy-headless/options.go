@@ -15,6 +15,7 @@ type options struct {
 	facilitators  []string
 	client, relay string
 	rateLimit     string
+	transports    []string // nil: all
 	proxy         proxy.Config
 	log           daemon.LogOptions
 }
@@ -26,6 +27,7 @@ func parseOptions(args []string, stdout io.Writer) (*options, error) {
 	g.StringArrayVarP(&o.facilitators, "facilitator", "f", nil, "ask the facilitator at `URL` for clients; may be given several times: the next is asked when one fails")
 	g.StringVar(&o.client, "client", "", "serve the client at `ADDRESS:PORT`, and ask no facilitator")
 	g.StringVar(&o.relay, "relay", "", "connect that client to the relay at `ADDRESS:PORT`")
+	g.StringSliceVar(&o.transports, "transports", nil, "open only these outer transports, `NAMES` with commas between, to clients and relays (default: all that it has)")
 	g.BoolVar(&o.proxy.AllowPrivate, "allow-private-addresses", false, "go wherever the facilitator says, also to addresses that are not on the public Internet: for tests on one machine")
 
 	g = f.Group("How much")
