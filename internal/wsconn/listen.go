@@ -2,6 +2,7 @@ package wsconn
 
 import (
 	"cmp"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -32,7 +33,10 @@ const (
 type ListenOptions struct {
 	// Logger gets what net/http has to say, at Debug; nil drops it.
 	Logger *slog.Logger
-	// HandshakeTimeout is for the whole request; 0 is 10 s.
+	// TLS makes it wss; nil is ws. Its NextProtos must have no HTTP/2, which has no
+	// upgrade.
+	TLS *tls.Config
+	// HandshakeTimeout is for the whole request, TLS included; 0 is 10 s.
 	HandshakeTimeout time.Duration
 	// PingInterval is as in DialOptions.
 	PingInterval time.Duration
@@ -72,6 +76,9 @@ func Listen(ln net.Listener, o ListenOptions) *Listener {
 	o.MaxPendingPerAddr = cmp.Or(o.MaxPendingPerAddr, defaultPendingPerAddr)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.TLS != nil {
+		ln = &secure{ln, o.TLS, o.HandshakeTimeout}
 	}
 	l := &Listener{
 		o:      o,
