@@ -51,6 +51,7 @@ var layers = map[string]layer{
 	"internal/tornet":        testing_,
 	"internal/e2e":           testing_,
 	"internal/demo":          testing_,
+	"internal/bench":         testing_,
 	"internal/pool/pooltest": testing_,
 }
 
@@ -59,6 +60,7 @@ var sideways = map[[2]string]string{
 	{"internal/daemon", "internal/scrub"}:       "daemon is what sets up logs for every program",
 	{"internal/pool/pooltest", "internal/pool"}: "the suite tests the contract",
 	{"internal/demo", "internal/e2e"}:           "the demo is the first test, narrated",
+	{"internal/bench", "internal/e2e"}:          "what is measured are the real programs",
 	{"internal/e2e", "internal/tornet"}:         "the tests run in a Tor network",
 	{"internal/demo", "internal/tornet"}:        "the demo runs in a Tor network",
 }

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"flashproxy/internal/e2e"
+)
+
+// row is a group of lines of the table that are measured together.
+type row struct {
+	name  string // for --run
+	about string // for --help
+	// The time for the rounds of each of its comparisons, which make at least one.
+	full, quick time.Duration
+	run         func(ctx context.Context, b *bench) ([]line, error)
+}
+
+// rows are all, in the order of the table.
+func rows() []row {
+	const s = time.Second
+	return []row{
+		{"proxy-cpu", "CPU time of proxy-headless for each GB, one pair", 30 * s, 5 * s, proxyCPU},
+	}
+}
+
+// bench is one run of this program.
+type bench struct {
+	options
+	dir      string
+	programs e2e.Programs // the four, and this one
+	stderr   io.Writer
+	start    time.Time
+	budget   time.Duration // of each comparison
+}
+
+// newBench builds the programs.
+func newBench(ctx context.Context, o options, stderr io.Writer) (*bench, error) {
+	if err := raiseFileLimit(); err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "flashproxy-bench")
+	if err != nil {
+		return nil, err
+	}
+	b := &bench{options: o, dir: dir, stderr: stderr, start: time.Now()}
+	b.progress("building the programs")
+	if b.programs, err = e2e.Build(ctx, dir); err == nil {
+		err = linkSelf(dir)
+	}
+	if err != nil {
+		b.close()
+		return nil, err
+	}
+	b.start = time.Now()
+	return b, nil
+}
+
+// linkSelf puts this program among the others.
+func linkSelf(dir string) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	return os.Symlink(self, filepath.Join(dir, yardstickName))
+}
+
+func (b *bench) close() { os.RemoveAll(b.dir) }
+
+// progress says on stderr what goes on.
+func (b *bench) progress(format string, args ...any) {
+	fmt.Fprintf(b.stderr, "%4d s  %s\n", int(time.Since(b.start).Seconds()), fmt.Sprintf(format, args...))
+}
+
+// measure measures rows and prints the table.
+func (b *bench) measure(ctx context.Context, rows []row, stdout io.Writer) error {
+	limit := fullDeadline
+	if b.quick {
+		limit = quickDeadline
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	var lines []line
+	var failed error
+	for _, r := range rows {
+		b.progress("%s: %s", r.name, r.about)
+		got, err := b.one(ctx, r)
+		lines = append(lines, got...)
+		if err != nil {
+			b.progress("%s: %v", r.name, err)
+			lines = append(lines, line{what: r.name, err: err})
+			failed = errUnmeasured
+		}
+	}
+	fmt.Fprintf(stdout, "%s\n\n", machine())
+	writeTable(stdout, lines)
+	fmt.Fprintf(stdout, "\n%d rounds, where time allowed, in %v.\n", b.rounds, time.Since(b.start).Round(time.Second))
+	return failed
+}
+
+// one measures one row.
+func (b *bench) one(ctx context.Context, r row) ([]line, error) {
+	b.budget = pick(b, r.full, r.quick)
+	return r.run(ctx, b)
+}
+
+// pick gives what a full or a quick run takes.
+func pick[T any](b *bench, full, quick T) T {
+	if b.quick {
+		return quick
+	}
+	return full
+}
+
+// measurement makes one round's figures, always as many.
+type measurement func(ctx context.Context) ([]float64, error)
+
+// series are the figures of all rounds, by figure and by round.
+type series [][]float64
+
+func (s *series) add(figures []float64) {
+	if *s == nil {
+		*s = make(series, len(figures))
+	}
+	for i, f := range figures {
+		(*s)[i] = append((*s)[i], f)
+	}
+}
+
+// compare measures yardstick and ours in turn. Who is first changes with each
+// round, so that neither always has what the other left. It makes the rounds that
+// were asked for, or as many as there is time for, at least one.
+func (b *bench) compare(ctx context.Context, yard, ours measurement) (y, o series, err error) {
+	until := time.Now().Add(b.budget)
+	for round := range b.rounds {
+		if round > 0 && time.Now().After(until) {
+			b.progress("time is up after %d rounds", round)
+			break
+		}
+		both := []struct {
+			m    measurement
+			into *series
+		}{{yard, &y}, {ours, &o}}
+		if round%2 == 1 {
+			both[0], both[1] = both[1], both[0]
+		}
+		for _, one := range both {
+			figures, err := one.m(ctx)
+			if err != nil {
+				return nil, nil, err
+			}
+			one.into.add(figures)
+		}
+	}
+	return y, o, nil
+}
