@@ -84,10 +84,10 @@ func TestHostileTLS(t *testing.T) {
 func TestTLSPeerThatDoesNotRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, lo, do := secureNetwork(t, memory())
-		lo.TLS.Certificates[0].OCSPStaple = make([]byte, 1<<20) // more than fits on the way
 		l := listen(t, n, lo)
 		peer, err := n.dial(context.Background())
 		must(t, err)
+		must(t, peer.(*memnet.Conn).SetReadBuffer(1)) // less than the server has to say
 		deaf := writeOnly{peer, make(chan struct{})}
 		defer close(deaf.end)
 		go tls.Client(deaf, do.TLS).Handshake()
