@@ -67,7 +67,7 @@ func TestOptions(t *testing.T) {
 		"-r -f https://f.example/ --register-addr 1.2.3.4":   "--register-addr:",
 		"-r -f https://f.example/ --register-methods url":    "public key",
 		"-r -f https://f.example/ --register-methods pigeon": "unknown registration method",
-		"--transport tcp":                                    "--transport:",
+		"--transport pigeon":                                 "the known outer transports are ",
 		"--transport obfs4|":                                 "--transport:",
 		"-4 -6":                                              "exclude each other",
 		"--proxies 0":                                        "--proxies:",

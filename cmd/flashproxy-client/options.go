@@ -3,7 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"flashproxy/internal/client"
@@ -114,8 +116,9 @@ func (o *options) checkTarget() error {
 	if err != nil {
 		return daemon.Usagef("%s", flagNames(err))
 	}
-	if target.Transport.Outer != registration.DefaultOuter {
-		return daemon.Usagef("--transport: the remote port speaks %s, so the outer transport can be nothing else", registration.DefaultOuter)
+	if known := listeners(nil); known[target.Transport.Outer] == nil {
+		return daemon.Usagef("--transport: REMOTE can't speak %q; the known outer transports are %s",
+			target.Transport.Outer, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
 	}
 	o.client.Target = target
 	if _, err := client.New(o.client); err != nil {

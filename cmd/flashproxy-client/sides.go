@@ -8,6 +8,7 @@ import (
 
 	"flashproxy/internal/client"
 	"flashproxy/internal/pt"
+	"flashproxy/internal/registration"
 	"flashproxy/internal/socks"
 	"flashproxy/internal/wsconn"
 )
@@ -23,14 +24,25 @@ func serve(ctx context.Context, o *options, locals, remotes []net.Listener) erro
 		ls = append(ls, local{socks.NewListener(ln, socks.Options{Versions: versions, Logger: o.client.Logger})})
 	}
 	var rs []net.Listener
+	listen := listeners(o.client.Logger)[o.client.Target.Transport.Outer]
 	for _, ln := range remotes {
-		rs = append(rs, wsconn.Listen(ln, wsconn.ListenOptions{Logger: o.client.Logger}))
+		rs = append(rs, listen(ln))
 	}
 	c, err := client.New(o.client)
 	if err != nil {
 		return err
 	}
 	return c.Run(ctx, ls, rs)
+}
+
+// listeners are the outer transports by which proxies may connect, and what takes
+// them in.
+func listeners(log *slog.Logger) map[string]func(net.Listener) net.Listener {
+	return map[string]func(net.Listener) net.Listener{
+		registration.DefaultOuter: func(ln net.Listener) net.Listener {
+			return wsconn.Listen(ln, wsconn.ListenOptions{Logger: log})
+		},
+	}
 }
 
 // listen opens both sides, and tells Tor of its own. Both methods share one SOCKS
