@@ -31,6 +31,7 @@ var layers = map[string]layer{
 	"internal/registration":  vocabulary,
 	"internal/netwait":       vocabulary,
 	"internal/wsconn":        mechanism,
+	"internal/tcpconn":       mechanism,
 	"internal/relaypipe":     mechanism,
 	"internal/rendezvous":    mechanism,
 	"internal/pool":          mechanism,

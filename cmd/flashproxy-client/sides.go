@@ -10,6 +10,7 @@ import (
 	"flashproxy/internal/pt"
 	"flashproxy/internal/registration"
 	"flashproxy/internal/socks"
+	"flashproxy/internal/tcpconn"
 	"flashproxy/internal/wsconn"
 )
 
@@ -42,6 +43,7 @@ func listeners(log *slog.Logger) map[string]func(net.Listener) net.Listener {
 		registration.DefaultOuter: func(ln net.Listener) net.Listener {
 			return wsconn.Listen(ln, wsconn.ListenOptions{Logger: log})
 		},
+		"tcp": tcpconn.Listen,
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"flashproxy/internal/daemon"
 	"flashproxy/internal/proxy"
 	"flashproxy/internal/registration"
+	"flashproxy/internal/tcpconn"
 	"flashproxy/internal/wsconn"
 )
 
@@ -53,5 +54,6 @@ func dialers(allow func(netip.Addr) bool) map[string]proxy.Dialer {
 			}
 			return c, nil
 		},
+		"tcp": tcpconn.Dialer{Allow: allow}.Dial,
 	}
 }

@@ -264,16 +264,18 @@ func TestRefusesPrivateAddresses(t *testing.T) {
 	}
 }
 
-// A dialer checks the address that a name turned out to be.
+// Each dialer checks the address that a name turned out to be.
 func TestDialerRefusesPrivateAddresses(t *testing.T) {
 	o, err := parseOptions([]string{"-f", "http://127.0.0.1"}, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, address := range []string{"localhost:80", "127.0.0.1:80", "[::1]:80", "10.0.0.1:80"} {
-		c, err := dialers(o.allow())["websocket"](t.Context(), address)
-		if c != nil || err == nil || !strings.Contains(err.Error(), "not allowed") {
-			t.Errorf("dial %s: %v, %v; want it refused", address, c, err)
+	for outer, dial := range dialers(o.allow()) {
+		for _, address := range []string{"localhost:80", "127.0.0.1:80", "[::1]:80", "10.0.0.1:80"} {
+			c, err := dial(t.Context(), address)
+			if c != nil || err == nil || !strings.Contains(err.Error(), "not allowed") {
+				t.Errorf("dial %s by %s: %v, %v; want it refused", address, outer, c, err)
+			}
 		}
 	}
 }
