@@ -8,11 +8,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/netip"
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -28,9 +26,6 @@ const (
 	maxResponse = 16 << 10
 )
 
-// ErrNotAllowed says that DialOptions.Allow refused an address.
-var ErrNotAllowed = errors.New("address not allowed")
-
 // noWrites keeps gorilla from allocating a write buffer that it would never use.
 var noWrites sync.Pool
 
@@ -39,9 +34,6 @@ type DialOptions struct {
 	// Timeout bounds the name look-up, the connection, TLS and the handshake
 	// together; 0 is 20 s.
 	Timeout time.Duration
-	// Allow says whether an address may be dialled; nil allows any. It is asked
-	// for the very address of each attempt, after the name look-up.
-	Allow func(netip.Addr) bool
 	// TLS is for wss; nil is the default configuration.
 	TLS *tls.Config
 	// Subprotocols are offered to the server; nil is none. The only one that changes
@@ -50,15 +42,14 @@ type DialOptions struct {
 	// PingInterval is how long nothing may be received before a ping is sent; 0 is
 	// 30 s, negative is never, and then a dead peer is only noticed by TCP.
 	PingInterval time.Duration
-	// NetDial replaces the dialler, for tests and proxies. Allow is then its
-	// business.
+	// NetDial opens the TCP connection, in the place of net.Dialer, such as one that
+	// refuses some addresses. Its errors come back wrapped.
 	NetDial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
 // Dial opens a WebSocket to a ws or wss URL. No proxy is used, whatever the
 // environment says, no extension is asked for, and an answer that brings one, or
-// a subprotocol that was not offered, is refused. The error is ErrNotAllowed if
-// no address of the host was allowed.
+// a subprotocol that was not offered, is refused.
 func Dial(ctx context.Context, url string, o DialOptions) (*Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(o.Timeout, defaultDialTimeout))
 	defer cancel()
@@ -163,21 +154,5 @@ func (d *dialling) connect(ctx context.Context, network, addr string) (net.Conn,
 	if d.o.NetDial != nil {
 		return d.o.NetDial(ctx, network, addr)
 	}
-	dialer := net.Dialer{ControlContext: d.control}
-	return dialer.DialContext(ctx, network, addr)
-}
-
-// control runs for each socket before it connects.
-func (d *dialling) control(_ context.Context, _, addr string, _ syscall.RawConn) error {
-	if d.o.Allow == nil {
-		return nil
-	}
-	ap, err := netip.ParseAddrPort(addr)
-	if err != nil {
-		return err
-	}
-	if !d.o.Allow(ap.Addr().Unmap()) {
-		return ErrNotAllowed
-	}
-	return nil
+	return new(net.Dialer).DialContext(ctx, network, addr)
 }

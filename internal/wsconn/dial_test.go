@@ -12,7 +12,6 @@ import (
 	"io"
 	"math/big"
 	"net"
-	"net/netip"
 	"os"
 	"strings"
 	"testing"
@@ -20,40 +19,21 @@ import (
 	"time"
 )
 
-// Allow sees the address that is dialled, so that no name can hide one.
-func TestAllow(t *testing.T) {
-	noLeaks(t)
-	n := loopback(t)
-	l := listen(t, n, ListenOptions{})
-	port := l.Addr().(*net.TCPAddr).Port
-	for _, tt := range []struct {
-		host  string
-		allow func(netip.Addr) bool
-		want  error
-	}{
-		{"127.0.0.1", nil, nil},
-		{"localhost", netip.Addr.IsLoopback, nil},
-		{"127.0.0.1", func(a netip.Addr) bool { return !a.IsLoopback() }, ErrNotAllowed},
-		{"localhost", func(a netip.Addr) bool { return !a.IsLoopback() }, ErrNotAllowed},
-		{"[::ffff:127.0.0.1]", func(a netip.Addr) bool { return a.Is6() }, ErrNotAllowed},
-	} {
-		for _, scheme := range []string{"ws", "wss"} {
-			if scheme == "wss" && tt.want == nil {
-				continue
-			}
-			url := fmt.Sprintf("%s://%s:%d", scheme, tt.host, port)
-			c, err := Dial(context.Background(), url, DialOptions{Allow: tt.allow})
-			if !errors.Is(err, tt.want) {
-				t.Errorf("dial %s: %v; want %v", url, err, tt.want)
-			}
-			if c != nil {
-				accept(t, l).drop()
-				c.Close()
-			}
+// What NetDial refuses is refused, with TLS too, and its error is kept.
+func TestNetDialRefuses(t *testing.T) {
+	errRefused := errors.New("refused")
+	for _, scheme := range []string{"ws", "wss"} {
+		c, err := Dial(t.Context(), scheme+"://peer.example:1", DialOptions{
+			NetDial: func(_ context.Context, network, addr string) (net.Conn, error) {
+				if network != "tcp" || addr != "peer.example:1" {
+					t.Errorf("%s: asked for %s %s", scheme, network, addr)
+				}
+				return nil, errRefused
+			},
+		})
+		if c != nil || !errors.Is(err, errRefused) {
+			t.Errorf("dial %s: %v", scheme, err)
 		}
-	}
-	if len(l.queue) > 0 {
-		t.Error("a connection was made that was not allowed")
 	}
 }
 
