@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"net/url"
 	"time"
 )
 
@@ -37,13 +36,13 @@ func ParseAnswer(body []byte) (Answer, error) {
 	if len(body) > MaxAnswer {
 		return Answer{}, fmt.Errorf("the answer is longer than %d bytes", MaxAnswer)
 	}
-	form, err := parseForm(string(body))
-	if err != nil {
+	var f answerFields
+	if err := eachField(string(body), f.add); err != nil {
 		return Answer{}, err
 	}
 	a := Answer{CheckBackIn: -1}
-	if form.Has("check-back-in") {
-		s, err := once(form, "check-back-in")
+	if f.checkBackIn.given() {
+		s, err := f.checkBackIn.once("check-back-in")
 		if err != nil {
 			return Answer{}, err
 		}
@@ -51,48 +50,69 @@ func ParseAnswer(body []byte) (Answer, error) {
 			return Answer{}, fmt.Errorf("check-back-in: %w", err)
 		}
 	}
-	client, err := once(form, "client")
+	client, err := f.client.once("client")
 	if err != nil {
 		return Answer{}, err
 	}
 	if client == "" {
 		return a, nil
 	}
-	a.Match, err = parseMatch(client, form)
+	a.Match, err = parseMatch(client, f)
 	if err != nil {
 		return Answer{}, err
 	}
 	return a, nil
 }
 
-func parseMatch(client string, form url.Values) (*Match, error) {
+// answerFields are those of an answer.
+type answerFields struct {
+	client, clientTransport, relay, relayTransport, checkBackIn field
+}
+
+func (f *answerFields) add(key, value string) error {
+	switch key {
+	case "client":
+		f.client.add(value)
+	case "client-transport":
+		f.clientTransport.add(value)
+	case "relay":
+		f.relay.add(value)
+	case "relay-transport":
+		f.relayTransport.add(value)
+	case "check-back-in":
+		f.checkBackIn.add(value)
+	}
+	return nil
+}
+
+func parseMatch(client string, f answerFields) (*Match, error) {
 	var m Match
 	var err error
 	if m.Client, err = ParseAddrPort(client); err != nil {
 		return nil, fmt.Errorf("client: %w", err)
 	}
-	relay, err := once(form, "relay")
+	relay, err := f.relay.once("relay")
 	if err != nil {
 		return nil, err
 	}
 	if m.Relay, err = ParseRelayAddr(relay); err != nil {
 		return nil, fmt.Errorf("relay: %w", err)
 	}
-	if m.ClientOuter, err = outerOf(form, "client-transport"); err != nil {
+	if m.ClientOuter, err = outerOf(f.clientTransport, "client-transport"); err != nil {
 		return nil, err
 	}
-	if m.RelayOuter, err = outerOf(form, "relay-transport"); err != nil {
+	if m.RelayOuter, err = outerOf(f.relayTransport, "relay-transport"); err != nil {
 		return nil, err
 	}
 	return &m, nil
 }
 
 // outerOf reads an outer transport, websocket where none is named.
-func outerOf(form url.Values, key string) (string, error) {
-	if !form.Has(key) {
+func outerOf(f field, key string) (string, error) {
+	if !f.given() {
 		return DefaultOuter, nil
 	}
-	outer, err := once(form, key)
+	outer, err := f.once(key)
 	if err != nil {
 		return "", err
 	}
@@ -102,17 +122,25 @@ func outerOf(form url.Values, key string) (string, error) {
 	return outer, nil
 }
 
+// usualAnswer has room for two IPv6 addresses and the names of common transports.
+const usualAnswer = 256
+
 // Encode writes the body that ParseAnswer reads.
 func (a Answer) Encode() []byte {
-	b := []byte("client=")
+	b := append(make([]byte, 0, usualAnswer), "client="...)
 	if m := a.Match; m != nil {
-		b = append(b, url.QueryEscape(m.Client.String())...)
-		b = append(b, "&client-transport="+url.QueryEscape(m.ClientOuter)...)
-		b = append(b, "&relay="+url.QueryEscape(m.Relay.String())...)
-		b = append(b, "&relay-transport="+url.QueryEscape(m.RelayOuter)...)
+		var client [len("[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535")]byte
+		b = appendEscaped(b, m.Client.AppendTo(client[:0]))
+		b = append(b, "&client-transport="...)
+		b = appendEscaped(b, m.ClientOuter)
+		b = append(b, "&relay="...)
+		b = appendEscaped(b, m.Relay.String())
+		b = append(b, "&relay-transport="...)
+		b = appendEscaped(b, m.RelayOuter)
 	}
 	if a.CheckBackIn >= 0 {
-		b = append(b, "&check-back-in="+formatSeconds(a.CheckBackIn)...)
+		b = append(b, "&check-back-in="...)
+		b = append(b, formatSeconds(a.CheckBackIn)...)
 	}
 	return b
 }

@@ -40,39 +40,37 @@ type Poll struct {
 // ignored, since a 2015 browser lists IPv6 addresses in forms of its own; what
 // else is malformed is an error.
 func ParsePoll(query string) (Poll, error) {
-	form, err := parseForm(query)
-	if err != nil {
+	var p Poll
+	var revision, wait field
+	if err := eachField(query, func(key, value string) error {
+		switch key {
+		case "r":
+			revision.add(value)
+		case "wait":
+			wait.add(value)
+		case "transport":
+			return p.addOuter(value)
+		case "client":
+			if a, err := parseServed(value); err == nil && len(p.Clients) < maxClients {
+				p.Clients = append(p.Clients, a)
+			}
+		}
+		return nil
+	}); err != nil {
 		return Poll{}, err
 	}
-	r, err := once(form, "r")
+	r, err := revision.once("r")
 	if err != nil {
 		return Poll{}, err
 	}
 	if r != Revision {
 		return Poll{}, errors.New("r: the only revision of this protocol is " + Revision)
 	}
-	var p Poll
-	for _, outer := range form["transport"] {
-		if outer = strings.TrimSpace(outer); outer == "" {
-			continue
-		}
-		if err := checkOuter(outer); err != nil {
-			return Poll{}, fmt.Errorf("transport: %w", err)
-		}
-		if !slices.Contains(p.Outers, outer) && len(p.Outers) < maxOuters {
-			p.Outers = append(p.Outers, outer)
-		}
-	}
 	if p.Outers == nil {
 		p.Outers = []string{DefaultOuter}
 	}
-	for _, client := range form["client"] {
-		if a, err := parseServed(client); err == nil && len(p.Clients) < maxClients {
-			p.Clients = append(p.Clients, a)
-		}
-	}
-	if form.Has("wait") {
-		s, err := once(form, "wait")
+	if wait.given() {
+		s, err := wait.once("wait")
 		if err != nil {
 			return Poll{}, err
 		}
@@ -81,6 +79,20 @@ func ParsePoll(query string) (Poll, error) {
 		}
 	}
 	return p, nil
+}
+
+// addOuter adds an outer transport, unless it is blank or there already.
+func (p *Poll) addOuter(outer string) error {
+	if outer = strings.TrimSpace(outer); outer == "" {
+		return nil
+	}
+	if err := checkOuter(outer); err != nil {
+		return fmt.Errorf("transport: %w", err)
+	}
+	if !slices.Contains(p.Outers, outer) && len(p.Outers) < maxOuters {
+		p.Outers = append(p.Outers, outer)
+	}
+	return nil
 }
 
 // parseServed is ParseAddrPort that also takes IPv6 without brackets, as the

@@ -79,20 +79,28 @@ func Parse(body []byte, host netip.Addr) (Registration, error) {
 }
 
 func parseLine(line string, host netip.Addr) (Endpoint, error) {
-	form, err := parseForm(line)
-	if err != nil {
+	var client, transport field
+	if err := eachField(line, func(key, value string) error {
+		switch key {
+		case "client":
+			client.add(value)
+		case "client-transport":
+			transport.add(value)
+		}
+		return nil
+	}); err != nil {
 		return Endpoint{}, err
 	}
-	client, err := once(form, "client")
+	addr, err := client.once("client")
 	if err != nil {
 		return Endpoint{}, err
 	}
 	e := Endpoint{Transport: Transport{Outer: DefaultOuter}}
-	if e.Addr, err = parseAddrPort(client, host); err != nil {
+	if e.Addr, err = parseAddrPort(addr, host); err != nil {
 		return Endpoint{}, fmt.Errorf("client: %w", err)
 	}
-	if form.Has("client-transport") {
-		name, err := once(form, "client-transport")
+	if transport.given() {
+		name, err := transport.once("client-transport")
 		if err != nil {
 			return Endpoint{}, err
 		}
@@ -101,35 +109,6 @@ func parseLine(line string, host netip.Addr) (Endpoint, error) {
 		}
 	}
 	return e, nil
-}
-
-// maxPairs bounds the key=value pairs of one form: more than any message of
-// this protocol has, few enough to cost nothing.
-const maxPairs = 512
-
-// parseForm is url.ParseQuery with a bound, and with errors that quote nothing
-// of what was sent.
-func parseForm(s string) (url.Values, error) {
-	if strings.Count(s, "&") >= maxPairs {
-		return nil, errors.New("too many fields")
-	}
-	form, err := url.ParseQuery(s)
-	if err != nil {
-		return nil, errors.New("not a form: fields are key=value, joined with \"&\", other bytes as %XX")
-	}
-	return form, nil
-}
-
-// once gives the value of a key that must be there exactly once.
-func once(form url.Values, key string) (string, error) {
-	switch v := form[key]; len(v) {
-	case 0:
-		return "", fmt.Errorf("no %s", key)
-	case 1:
-		return v[0], nil
-	default:
-		return "", fmt.Errorf("%s is given %d times", key, len(v))
-	}
 }
 
 // Encode writes the message that Parse reads, one line an endpoint.

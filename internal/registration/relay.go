@@ -87,11 +87,10 @@ func isHostName(s string) bool {
 
 // String is the inverse of ParseRelayAddr.
 func (a RelayAddr) String() string {
-	host := a.Name
 	if a.IP.IsValid() {
-		host = a.IP.String()
+		return netip.AddrPortFrom(a.IP, a.Port).String()
 	}
-	return net.JoinHostPort(host, strconv.Itoa(int(a.Port)))
+	return net.JoinHostPort(a.Name, strconv.Itoa(int(a.Port)))
 }
 
 // ParseRelays reads a relay file: a relay a line, "TRANSPORT ADDRESS", blanks or
