@@ -21,6 +21,9 @@ const (
 	maxClients = 256
 )
 
+// MaxUnreachable bounds the relays that one poll can report.
+const MaxUnreachable = 8
+
 // MaxSeconds bounds every number of seconds on the wire: a day.
 const MaxSeconds = 24 * 60 * 60
 
@@ -31,14 +34,17 @@ type Poll struct {
 	Outers []string
 	// Clients are those that the proxy serves now.
 	Clients []netip.AddrPort
+	// Unreachable are relays, each once, that the proxy was given and could not
+	// open since its last poll: at most MaxUnreachable.
+	Unreachable []RelayAddr
 	// Wait is how long the answer may be held back until a client comes, in
 	// whole seconds; 0 for an answer at once.
 	Wait time.Duration
 }
 
 // ParsePoll reads the query of a poll, without its "?". Bad clients in it are
-// ignored, since a 2015 browser lists IPv6 addresses in forms of its own; what
-// else is malformed is an error.
+// ignored, since a 2015 browser lists IPv6 addresses in forms of its own, and so are
+// bad relays; what else is malformed is an error.
 func ParsePoll(query string) (Poll, error) {
 	var p Poll
 	var revision, wait field
@@ -54,6 +60,8 @@ func ParsePoll(query string) (Poll, error) {
 			if a, err := parseServed(value); err == nil && len(p.Clients) < maxClients {
 				p.Clients = append(p.Clients, a)
 			}
+		case "unreachable":
+			p.addUnreachable(value)
 		}
 		return nil
 	}); err != nil {
@@ -95,6 +103,14 @@ func (p *Poll) addOuter(outer string) error {
 	return nil
 }
 
+// addUnreachable adds a relay, unless it is bad or there already.
+func (p *Poll) addUnreachable(relay string) {
+	a, err := ParseRelayAddr(relay)
+	if err == nil && len(p.Unreachable) < MaxUnreachable && !slices.Contains(p.Unreachable, a) {
+		p.Unreachable = append(p.Unreachable, a)
+	}
+}
+
 // parseServed is ParseAddrPort that also takes IPv6 without brackets, as the
 // 2015 browser writes it: what follows the last colon is the port.
 func parseServed(s string) (netip.AddrPort, error) {
@@ -128,6 +144,9 @@ func (p Poll) Encode() string {
 	}
 	for _, t := range p.Outers {
 		b.WriteString("&transport=" + url.QueryEscape(t))
+	}
+	for _, r := range p.Unreachable {
+		b.WriteString("&unreachable=" + url.QueryEscape(r.String()))
 	}
 	if p.Wait > 0 {
 		b.WriteString("&wait=" + formatSeconds(p.Wait))

@@ -1,6 +1,7 @@
 package registration
 
 import (
+	"fmt"
 	"net/netip"
 	"reflect"
 	"strings"
@@ -24,6 +25,10 @@ func TestParsePoll(t *testing.T) {
 			Outers: ws, Clients: []netip.AddrPort{ap("[2001:db8::1]:9000"), ap("[2001:db8::2]:9000")}},
 		"r=1&wait=30":    {Outers: ws, Wait: 30 * time.Second},
 		"r=1&wait=0&x=y": {Outers: ws},
+		"r=1&unreachable=7.1.43.21:9902&unreachable=[2001:db8::1]:9902&unreachable=Relay.Example:443&unreachable=7.1.43.21:9902": {
+			Outers: ws, Unreachable: []RelayAddr{
+				{IP: ap("7.1.43.21:1").Addr(), Port: 9902}, {IP: ap("[2001:db8::1]:1").Addr(), Port: 9902}, {Name: "relay.example", Port: 443}}},
+		"r=1&unreachable=&unreachable=7.1.43.21&unreachable=7.1.43.21:0&unreachable=2001:db8::1:9&unreachable=%00:1&unreachable=127.1:1": {Outers: ws},
 	} {
 		got, err := ParsePoll(in)
 		if err != nil || !reflect.DeepEqual(got, want) {
@@ -53,6 +58,14 @@ func TestParsePollIsBounded(t *testing.T) {
 	if err != nil || len(p.Outers) != maxOuters {
 		t.Fatalf("%d transports, %v; want %d", len(p.Outers), err, maxOuters)
 	}
+	b.Reset()
+	for i := range 100 {
+		fmt.Fprintf(&b, "&unreachable=%s:%d", strings.Repeat("a", 60*(i%8)), 1+i/2)
+	}
+	p, err = ParsePoll("r=1" + b.String())
+	if err != nil || len(p.Unreachable) != MaxUnreachable {
+		t.Fatalf("%d relays, %v; want %d", len(p.Unreachable), err, MaxUnreachable)
+	}
 }
 
 func TestPollRoundTrip(t *testing.T) {
@@ -60,6 +73,10 @@ func TestPollRoundTrip(t *testing.T) {
 		p := Poll{Outers: []string{"websocket", "tcp"}[:1+n%2], Wait: time.Duration(wait) * time.Second}
 		for range n % 4 {
 			p.Clients = append(p.Clients, endpointFrom(addr, v4, port, 0, 0).Addr)
+		}
+		for i := range n % 3 {
+			a := endpointFrom(addr, v4, port, 0, 0).Addr
+			p.Unreachable = append(p.Unreachable, []RelayAddr{{IP: a.Addr(), Port: a.Port()}, {Name: "relay.example", Port: a.Port()}}[i])
 		}
 		got, err := ParsePoll(p.Encode())
 		return err == nil && reflect.DeepEqual(got, p)
@@ -70,7 +87,8 @@ func TestPollRoundTrip(t *testing.T) {
 }
 
 func FuzzParsePoll(f *testing.F) {
-	for _, s := range []string{"r=1", "r=1&client=7.1.43.21:9999&transport=webrtc&wait=3", "r=1&client=2001:db8::1:9000", "r=1&client=::1", "r=1&client=[:1"} {
+	for _, s := range []string{"r=1", "r=1&client=7.1.43.21:9999&transport=webrtc&wait=3", "r=1&client=2001:db8::1:9000", "r=1&client=::1", "r=1&client=[:1",
+		"r=1&unreachable=1.2.3.4:5&unreachable=x:1&unreachable=%5B::1%5D:9"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -78,7 +96,7 @@ func FuzzParsePoll(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if len(p.Outers) == 0 || p.Wait < 0 || p.Wait > MaxSeconds*time.Second {
+		if len(p.Outers) == 0 || p.Wait < 0 || p.Wait > MaxSeconds*time.Second || len(p.Unreachable) > MaxUnreachable {
 			t.Fatalf("ParsePoll(%q) = %+v", s, p)
 		}
 		if again, err := ParsePoll(p.Encode()); err != nil || !reflect.DeepEqual(again, p) {
