@@ -27,9 +27,14 @@ One relay a line: its transport, its address. Lines that begin with # do not
 count. The port is 9902 where none is given.
 
     websocket        1.2.3.4:9902
+    websocket        1.2.3.5:9902       weight=5
     obfs4|websocket  1.2.3.4:9903
     tcp              1.2.3.4:443
     wss              relay.example:443
+
+The weight, 1 to 1000, is a relay's share against those of others that would
+do; 1 where there is none. A relay that many proxies report they cannot reach
+gets a 16th of its share until they can, and the log tells its line.
 `},
 		{Title: "Key file", Text: `
 A client that cannot reach the facilitator seals its registration to the

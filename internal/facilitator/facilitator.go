@@ -73,6 +73,7 @@ type Server struct {
 	carried  *buckets // of sealed ones
 	held     *gauge   // polls that wait
 	seen     *seenSet // nil without a key
+	watch    watch
 
 	// What may be logged once a minute although each request could cause it.
 	poolErrors rate.Sometimes
@@ -97,6 +98,7 @@ func New(cfg Config) *Server {
 		register:   newBuckets(registerRate, registerBurst),
 		carried:    newBuckets(carriedRate, carriedBurst),
 		held:       newGauge(),
+		watch:      newWatch(),
 		poolErrors: rate.Sometimes{Interval: time.Minute},
 		noSource:   rate.Sometimes{Interval: time.Minute},
 	}
@@ -111,12 +113,14 @@ func New(cfg Config) *Server {
 	return s
 }
 
-// SetRelays replaces the relays, and the counts of what each was given. Polls that
-// wait are asked anew for the new ones.
+// SetRelays replaces the relays. Those that stay keep the counts of what they were given
+// and of who could not reach them. Polls that wait are asked anew for the new ones.
 func (s *Server) SetRelays(relays []registration.Relay) {
 	s.tables.Lock()
 	defer s.tables.Unlock()
-	if old := s.table.Swap(newTable(s.done, relays, s.outers)); old != nil {
+	old := s.table.Load()
+	s.table.Store(newTable(s.done, relays, s.outers, old))
+	if old != nil {
 		old.replace()
 	}
 }

@@ -25,31 +25,15 @@ func LoadRelays(path string, allowPrivate bool) ([]registration.Relay, error) {
 	if err != nil {
 		return nil, fmt.Errorf("relay file %s: %w", path, err)
 	}
-	for i, r := range relays {
+	for _, r := range relays {
 		if !allowPrivate && r.Addr.IP.IsValid() && !registration.IsGlobal(r.Addr.IP) {
 			return nil, fmt.Errorf("relay file %s: %w", path, &registration.LineError{
-				Line: relayLine(text, i),
+				Line: r.Line,
 				Err:  errors.New("the address is not one on the public Internet, no proxy would connect to it"),
 			})
 		}
 	}
 	return relays, nil
-}
-
-// relayLine is the line of the relay with index i: each line that is not blank
-// and no comment is one.
-func relayLine(text []byte, i int) int {
-	n := 0
-	for line := range strings.Lines(string(text)) {
-		n++
-		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
-			continue
-		}
-		if i--; i < 0 {
-			break
-		}
-	}
-	return n
 }
 
 // maxKeyFile is more than any key file has, which is 43 characters and a line end.

@@ -16,7 +16,7 @@ import (
 func FuzzConnection(f *testing.F) {
 	key := newKey(f)
 	for _, s := range []string{
-		get("/?r=1"), get("/?r=1&wait=3&transport=websocket&client=1.2.3.4:5"), post("client=:9000"),
+		get("/?r=1"), get("/?r=1&wait=3&transport=websocket&client=1.2.3.4:5&unreachable=1.1.1.1:9902"), post("client=:9000"),
 		post("client=8.8.8.8:9000\nclient=:1&client-transport=a|tcp"), get("/healthz"), get("/reg/AAAA"), "OPTIONS * HTTP/1.1\r\nHost: f\r\n\r\n",
 		"HEAD / HTTP/1.0\r\n\r\n", "CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n", get("//../x%2f/?r=1") + post("x"),
 		"POST / HTTP/1.1\r\nHost: f\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nclien\r\n0\r\n\r\n" + get("/?r=1"),

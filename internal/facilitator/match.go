@@ -17,6 +17,7 @@ const storeTimeout = 5 * time.Second
 type question struct {
 	outers []string
 	served []netip.AddrPort
+	source netip.Addr // who asks, the zero Addr if that is not known
 	family pool.Family
 	wait   time.Duration
 }
@@ -41,7 +42,7 @@ func (s *Server) find(ctx context.Context, q question) (pool.Claim, registration
 			return pool.Claim{}, registration.Relay{}, err
 		}
 		// Of the newest relays: those that the claim was made for may be gone.
-		relay, ok := s.table.Load().pick(claim.Endpoint.Transport.Inner, q.outers, q.family)
+		relay, ok := s.pick(claim.Endpoint.Transport.Inner, q)
 		if ok {
 			return claim, relay, nil
 		}

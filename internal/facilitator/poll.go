@@ -34,9 +34,11 @@ func (s *Server) getPoll(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	source := s.source(r)
+	s.reported(source, poll.Unreachable)
 	q := question{
 		outers: poll.Outers,
 		served: poll.Clients,
+		source: source,
 		family: pool.FamilyOf(source),
 		wait:   min(poll.Wait, s.cfg.MaxWait),
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // table is the relays of one moment. It is replaced, never changed, but for the
-// counts of what each relay was given.
+// accounts of its relays.
 type table struct {
 	// ctx ends when another table has taken this one's place, or the server stops.
 	ctx     context.Context
@@ -19,9 +19,10 @@ type table struct {
 	size    int
 	inners  map[reach][]string         // inner transports that lead to a relay
 	byInner map[string][]*countedRelay // in the order of the relay file
-	clients map[string]bool            // the outer transports that clients may have
+	byAddr  map[registration.RelayAddr][]*countedRelay
+	clients map[string]bool // the outer transports that clients may have
 
-	mu sync.Mutex // of the counts
+	mu *sync.Mutex // of the accounts; tables share both
 }
 
 // reach is one way for a proxy to get to a relay.
@@ -32,24 +33,37 @@ type reach struct {
 
 type countedRelay struct {
 	registration.Relay
-	given int
+	*account
 }
 
-func newTable(ctx context.Context, relays []registration.Relay, clients map[string]bool) *table {
+func (r *countedRelay) reach() reach {
+	return reach{r.Transport.Outer, pool.FamilyOf(r.Addr.IP)}
+}
+
+// newTable makes a table that takes over from old, which may be nil.
+func newTable(ctx context.Context, relays []registration.Relay, clients map[string]bool, old *table) *table {
 	t := &table{
 		size:    len(relays),
 		inners:  make(map[reach][]string),
 		byInner: make(map[string][]*countedRelay),
+		byAddr:  make(map[registration.RelayAddr][]*countedRelay),
 		clients: clients,
+		mu:      new(sync.Mutex),
 	}
 	t.ctx, t.replace = context.WithCancel(ctx)
 	for _, r := range relays {
-		inner := r.Transport.Inner
-		t.byInner[inner] = append(t.byInner[inner], &countedRelay{Relay: r})
-		at := reach{r.Transport.Outer, pool.FamilyOf(r.Addr.IP)}
+		r.Weight = max(r.Weight, 1)
+		inner, counted := r.Transport.Inner, &countedRelay{r, new(account)}
+		t.byInner[inner] = append(t.byInner[inner], counted)
+		t.byAddr[r.Addr] = append(t.byAddr[r.Addr], counted)
+		at := counted.reach()
 		if !slices.Contains(t.inners[at], inner) {
 			t.inners[at] = append(t.inners[at], inner)
 		}
+	}
+	if old != nil {
+		t.mu = old.mu
+		t.inherit(old)
 	}
 	return t
 }
@@ -94,14 +108,16 @@ func (t *table) classes(outers []string, f pool.Family) []pool.Class {
 	return classes
 }
 
-// pick takes the relay that was given least, of those with the inner transport
-// that such a proxy reaches; of equals the first.
-func (t *table) pick(inner string, outers []string, f pool.Family) (registration.Relay, bool) {
+// pick takes the relay that was given least for its weight, of those with the inner
+// transport that such a proxy reaches; of equals the first. It also gives those that
+// have recovered meanwhile.
+func (t *table) pick(inner string, outers []string, f pool.Family, to sighting) (registration.Relay, []verdict, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	recovered := t.recover(inner, to.step)
 	var best *countedRelay
 	for _, r := range t.byInner[inner] {
-		if best != nil && best.given <= r.given {
+		if best != nil && !r.given.less(r.Weight, best.given, best.Weight) {
 			continue
 		}
 		if slices.Contains(outers, r.Transport.Outer) && slices.Contains(families(f), pool.FamilyOf(r.Addr.IP)) {
@@ -109,8 +125,8 @@ func (t *table) pick(inner string, outers []string, f pool.Family) (registration
 		}
 	}
 	if best == nil {
-		return registration.Relay{}, false
+		return registration.Relay{}, recovered, false
 	}
-	best.given++
-	return best.Relay, true
+	best.give(to)
+	return best.Relay, recovered, true
 }

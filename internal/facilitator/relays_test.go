@@ -3,6 +3,7 @@ package facilitator
 import (
 	"context"
 	"fmt"
+	"math/big"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -22,7 +23,7 @@ import (
 type model struct {
 	regs   []registration.Registration // the oldest first
 	relays []registration.Relay
-	given  []int
+	given  []*big.Rat // for the weight: a giving of one with weight 5 is a fifth
 }
 
 func (m *model) register(reg registration.Registration) {
@@ -34,8 +35,44 @@ func (m *model) register(reg registration.Registration) {
 	m.regs = append(m.regs, reg)
 }
 
+// setRelays keeps what was given of relays that stay, in whole givings; new ones begin at the
+// least of those that are reached as they are, or else at the most of their inner transport.
 func (m *model) setRelays(relays []registration.Relay) {
-	m.relays, m.given = relays, make([]int, len(relays))
+	given := make([]*big.Rat, len(relays))
+	whole := func(r *big.Rat, weight int) *big.Rat {
+		n := new(big.Int).Mul(r.Num(), big.NewInt(int64(weight)))
+		return big.NewRat(n.Div(n, r.Denom()).Int64(), int64(weight))
+	}
+	var staying []int
+	for i, r := range relays {
+		if j := slices.IndexFunc(m.relays, func(o registration.Relay) bool { return o.Transport == r.Transport && o.Addr == r.Addr }); j >= 0 {
+			given[i] = whole(m.given[j], r.Weight)
+			staying = append(staying, i)
+		}
+	}
+	for i, r := range relays {
+		if slices.Contains(staying, i) {
+			continue
+		}
+		least, most := (*big.Rat)(nil), new(big.Rat)
+		for _, j := range staying {
+			o := relays[j]
+			if o.Transport.Inner != r.Transport.Inner {
+				continue
+			}
+			if given[j].Cmp(most) > 0 {
+				most = given[j]
+			}
+			if o.Transport.Outer == r.Transport.Outer && pool.FamilyOf(o.Addr.IP) == pool.FamilyOf(r.Addr.IP) && (least == nil || given[j].Cmp(least) < 0) {
+				least = given[j]
+			}
+		}
+		if least == nil {
+			least = most
+		}
+		given[i] = whole(least, r.Weight)
+	}
+	m.relays, m.given = relays, given
 }
 
 func (m *model) poll(from netip.Addr, p registration.Poll) *registration.Match {
@@ -62,11 +99,11 @@ func (m *model) poll(from netip.Addr, p registration.Poll) *registration.Match {
 	m.regs = slices.Delete(m.regs, best, best+1)
 	relay := -1
 	for i, r := range m.relays {
-		if leads(r, bestEndpoint, from, p) && (relay < 0 || m.given[i] < m.given[relay]) {
+		if leads(r, bestEndpoint, from, p) && (relay < 0 || m.given[i].Cmp(m.given[relay]) < 0) {
 			relay = i
 		}
 	}
-	m.given[relay]++
+	m.given[relay] = new(big.Rat).Add(m.given[relay], big.NewRat(1, int64(m.relays[relay].Weight)))
 	return &registration.Match{
 		Client: bestEndpoint.Addr, ClientOuter: bestEndpoint.Transport.Outer,
 		Relay: m.relays[relay].Addr, RelayOuter: m.relays[relay].Transport.Outer,
@@ -120,6 +157,7 @@ func anyRelays(rnd *rand.Rand) []registration.Relay {
 		r := registration.Relay{
 			Transport: registration.Transport{Inner: anyOf(rnd, someInners), Outer: anyOf(rnd, someOuters)},
 			Addr:      registration.RelayAddr{IP: anyAddr(rnd, 20), Port: uint16(1000 + i)},
+			Weight:    1 + rnd.IntN(5)*rnd.IntN(5),
 		}
 		if r.Transport.Outer == "wss" && rnd.IntN(2) == 0 {
 			r.Addr = registration.RelayAddr{Name: "relay.example", Port: uint16(1000 + i)}
@@ -144,6 +182,13 @@ func TestMatchingAsWritten(t *testing.T) {
 			switch n := rnd.IntN(20); {
 			case n == 0:
 				relays := anyRelays(rnd)
+				for _, r := range m.relays {
+					if rnd.IntN(2) == 0 && !slices.ContainsFunc(relays, func(o registration.Relay) bool { return o.Addr == r.Addr }) {
+						r.Weight = 1 + rnd.IntN(9)
+						relays = slices.Insert(relays, rnd.IntN(len(relays)+1), r)
+					}
+				}
+				relays = relays[:min(len(relays), 12)]
 				s.SetRelays(relays)
 				m.setRelays(relays)
 			case n < 12:
@@ -190,7 +235,7 @@ func TestUnknownFamily(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	table := newTable(context.Background(), relays, map[string]bool{"websocket": true})
+	table := newTable(context.Background(), relays, map[string]bool{"websocket": true}, nil)
 	defer table.replace()
 	if c := table.classes([]string{"websocket"}, pool.FamilyNone); c != nil {
 		t.Errorf("only relays of a family, and yet %v", c)
@@ -200,7 +245,7 @@ func TestUnknownFamily(t *testing.T) {
 			t.Errorf("class %v for who knows whom", c)
 		}
 	}
-	if r, ok := table.pick("", []string{"websocket", "wss"}, pool.FamilyNone); !ok || r.Addr.Name == "" {
+	if r, _, ok := table.pick("", []string{"websocket", "wss"}, pool.FamilyNone, sighting{}); !ok || r.Addr.Name == "" {
 		t.Errorf("relay %v, %v", r, ok)
 	}
 }

@@ -19,6 +19,7 @@ const DefaultRelayPort = 9902
 const (
 	maxRelayFile = 1 << 20
 	maxRelays    = 10_000
+	maxWeight    = 1000
 )
 
 // RelayAddr is where a relay listens: a numeric address, or a host name where
@@ -33,6 +34,10 @@ type RelayAddr struct {
 type Relay struct {
 	Transport Transport
 	Addr      RelayAddr
+	// Weight is its share of what is given, against those of the others: 1 to 1000.
+	Weight int
+	// Line is its line's number in the file, from 1.
+	Line int
 }
 
 // ParseRelayAddr reads HOST:PORT where HOST is numeric, as in ParseAddrPort, or
@@ -93,13 +98,18 @@ func (a RelayAddr) String() string {
 	return net.JoinHostPort(a.Name, strconv.Itoa(int(a.Port)))
 }
 
-// ParseRelays reads a relay file: a relay a line, "TRANSPORT ADDRESS", blanks or
-// tabs between; the port is DefaultRelayPort where none is given; blank lines and
-// lines whose first non-blank is "#" are skipped. A relay that is there twice is an
-// error, and so is no relay at all. Errors that concern a line are *LineError.
+// ParseRelays reads a relay file: a relay a line, "TRANSPORT ADDRESS [weight=N]",
+// blanks or tabs between; the port is DefaultRelayPort where none is given, the weight
+// 1; blank lines and lines whose first non-blank is "#" are skipped. A relay that is
+// there twice is an error, and so is no relay at all. Errors that concern a line are
+// *LineError.
 func ParseRelays(r io.Reader) ([]Relay, error) {
+	type place struct {
+		transport Transport
+		addr      RelayAddr
+	}
 	var relays []Relay
-	seen := make(map[Relay]int)
+	seen := make(map[place]int)
 	sc := bufio.NewScanner(io.LimitReader(r, maxRelayFile+1))
 	n, size := 0, 0
 	for sc.Scan() {
@@ -115,10 +125,12 @@ func ParseRelays(r io.Reader) ([]Relay, error) {
 		if err != nil {
 			return nil, &LineError{n, err}
 		}
-		if first, ok := seen[relay]; ok {
+		relay.Line = n
+		at := place{relay.Transport, relay.Addr}
+		if first, ok := seen[at]; ok {
 			return nil, &LineError{n, fmt.Errorf("the same relay as in line %d", first)}
 		}
-		seen[relay] = n
+		seen[at] = n
 		relays = append(relays, relay)
 	}
 	if err := sc.Err(); err != nil {
@@ -131,7 +143,7 @@ func ParseRelays(r io.Reader) ([]Relay, error) {
 }
 
 func parseRelay(fields []string) (Relay, error) {
-	if len(fields) != 2 {
+	if len(fields) < 2 {
 		return Relay{}, errors.New("want TRANSPORT ADDRESS, as in \"websocket 192.0.2.1:9902\"")
 	}
 	t, err := ParseTransport(fields[0])
@@ -148,5 +160,28 @@ func parseRelay(fields []string) (Relay, error) {
 	if a.Name != "" && t.Outer != "wss" {
 		return Relay{}, fmt.Errorf("a relay by %s needs a numeric address, only wss takes a host name", t.Outer)
 	}
-	return Relay{t, a}, nil
+	weight, err := parseWeight(fields[2:])
+	if err != nil {
+		return Relay{}, err
+	}
+	return Relay{Transport: t, Addr: a, Weight: weight}, nil
+}
+
+// parseWeight reads what follows the address.
+func parseWeight(fields []string) (int, error) {
+	if len(fields) == 0 {
+		return 1, nil
+	}
+	s, ok := strings.CutPrefix(fields[0], "weight=")
+	if !ok || len(fields) > 1 {
+		return 0, errors.New("want TRANSPORT ADDRESS, and then weight=N or nothing")
+	}
+	n, err := strconv.ParseUint(s, 10, 16)
+	if err != nil || n > maxWeight {
+		return 0, fmt.Errorf("the weight is not a whole number from 1 to %d", maxWeight)
+	}
+	if n == 0 {
+		return 0, errors.New("the weight is 0: to have a relay given to nobody, put \"#\" before its line")
+	}
+	return int(n), nil
 }
