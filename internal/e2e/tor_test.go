@@ -47,12 +47,20 @@ func newScene(t *testing.T, listen netip.Addr, facilitatorArgs ...string) *scene
 		t.Fatal(err)
 	}
 	ends(t, s.bridge)
-	if s.facilitator, err = programs.Facilitator(ctx, t.TempDir(), netip.AddrPortFrom(listen, 0).String(), []string{line}, facilitatorArgs...); err != nil {
+	s.open(t, listen, []string{line}, facilitatorArgs...)
+	return s
+}
+
+// open starts a facilitator with these lines as its relay file, and a proxy.
+func (s *scene) open(t *testing.T, listen netip.Addr, relays []string, facilitatorArgs ...string) {
+	t.Helper()
+	var err error
+	s.facilitator, err = programs.Facilitator(within(t, time.Minute), t.TempDir(), netip.AddrPortFrom(listen, 0).String(), relays, facilitatorArgs...)
+	if err != nil {
 		t.Fatal(err)
 	}
 	ends(t, s.facilitator)
 	s.newProxy(t)
-	return s
 }
 
 func (s *scene) newProxy(t *testing.T) {
