@@ -33,6 +33,15 @@ The address in a Bridge line has no meaning; write 0.0.1.0:1. All Bridge
 lines of one client should name the same transport, since a proxy that
 connects does not say which registration brought it.
 `},
+			{Title: "Transports", Text: `
+INNER is what this client and a relay speak with each other, from end to end:
+nothing for plain Tor, or another transport such as obfs4, which then is
+between Tor and LOCAL. OUTER is what proxies speak with REMOTE:
+
+websocket  what every proxy speaks, browsers too
+tcp        plain TCP, which only proxies outside of browsers speak. Whoever
+           connects is taken for a proxy
+`},
 			{Title: "What Tor's log says", Text: `
 registered           the facilitator knows; a proxy should come
 waiting              no proxy came yet, said once a minute. Volunteers may be

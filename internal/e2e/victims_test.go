@@ -121,7 +121,23 @@ func newRemote(t *testing.T) *victim {
 		said:    webSaid,
 		unseen:  4, // those with data without end, and maybe the one that resets after data
 		honest: func(ctx context.Context, from netip.Addr) error {
-			return linked(ctx, from, local, remote)
+			return linked(ctx, from, local, remote, dialSocket)
+		},
+	}
+}
+
+// newPlainRemote is the same where proxies come by plain TCP. There is no handshake:
+// whoever connects, and stays, is a proxy in reserve.
+func newPlainRemote(t *testing.T) *victim {
+	p, local, remote := newClient(t, "--transport", "tcp")
+	return &victim{
+		name: "flashproxy-client for proxies by TCP", process: p, address: remote,
+		crowds:  []crowd{{"idle", 300, "", 8}},
+		attacks: plainAttacks(),
+		said:    func(_ string, said []byte) string { return string(said) },
+		unseen:  3, // those with data without end, and maybe the one that resets after data
+		honest: func(ctx context.Context, from netip.Addr) error {
+			return linked(ctx, from, local, remote, dialPlain)
 		},
 	}
 }
@@ -137,7 +153,7 @@ func newLocal(t *testing.T) *victim {
 		attacks: socksAttacks(),
 		said:    socksSaid,
 		honest: func(ctx context.Context, from netip.Addr) error {
-			return linked(ctx, from, local, remote)
+			return linked(ctx, from, local, remote, dialSocket)
 		},
 	}
 }
@@ -171,11 +187,17 @@ func newServer(t *testing.T) *victim {
 	}
 }
 
+// dialPlain is dialSocket for a port that takes plain TCP.
+func dialPlain(ctx context.Context, from netip.Addr, address string, limit time.Duration) (net.Conn, error) {
+	return dialFrom(ctx, from, address, limit)
+}
+
 // linked is an ordinary proxy, and a Tor that wants one: they are linked. Tor may
 // have to take hostile ones first, which came earlier.
-func linked(ctx context.Context, from netip.Addr, local, remote string) error {
+func linked(ctx context.Context, from netip.Addr, local, remote string,
+	dial func(context.Context, netip.Addr, string, time.Duration) (net.Conn, error)) error {
 	const limit = 30 * time.Second
-	proxy, err := dialSocket(ctx, from, remote, limit)
+	proxy, err := dial(ctx, from, remote, limit)
 	if err != nil {
 		return err
 	}
