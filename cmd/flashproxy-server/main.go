@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
@@ -35,7 +36,17 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	defer logFile.Close()
 	log.Info("start", "version", daemon.Version(), "max_connections", o.maxConns)
-	cfg := server.Config{Listeners: transports(log), MaxConns: o.maxConns, Logger: log}
+	secure, err := o.tls.load(log)
+	if err != nil {
+		return tor.Refuse(err)
+	}
+	stop, err := secure.start(ctx, log)
+	if err != nil {
+		tor.Log(pt.Error, err.Error())
+		return err
+	}
+	defer stop()
+	cfg := server.Config{Listeners: transports(log, secure.config), MaxConns: o.maxConns, Logger: log}
 	if o.forward != "" {
 		return forward(ctx, o, cfg)
 	}
@@ -43,9 +54,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 }
 
 // transports are the methods and what speaks each: two names for one thing.
-func transports(log *slog.Logger) map[string]func(net.Listener) net.Listener {
+func transports(log *slog.Logger, tlsConfig *tls.Config) map[string]func(net.Listener) net.Listener {
 	listen := func(ln net.Listener) net.Listener {
-		return wsconn.Listen(ln, wsconn.ListenOptions{Logger: log})
+		return wsconn.Listen(ln, wsconn.ListenOptions{Logger: log, TLS: tlsConfig})
 	}
 	return map[string]func(net.Listener) net.Listener{"flashproxy": listen, "websocket": listen}
 }

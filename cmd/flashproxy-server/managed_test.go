@@ -182,22 +182,33 @@ func (e *extORPort) handshake(c net.Conn) (map[uint16]string, error) {
 	}
 }
 
-func TestManagedExtendedORPort(t *testing.T) {
-	e := &extORPort{cookie: bytes.Repeat([]byte{7}, 32), told: make(chan map[uint16]string, 1)}
+// newExtORPort starts a tor that wants to know, and gives what it tells the transport.
+func newExtORPort(t *testing.T) (e *extORPort, env []string) {
+	t.Helper()
+	e = &extORPort{cookie: bytes.Repeat([]byte{7}, 32), told: make(chan map[uint16]string, 1)}
 	file := filepath.Join(t.TempDir(), "cookie")
 	if err := os.WriteFile(file, append([]byte("! Extended ORPort Auth Cookie !\x0a"), e.cookie...), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c := start(t, torEnv("127.0.0.1:1", "TOR_PT_EXTENDED_SERVER_PORT="+service(t, e.handle), "TOR_PT_AUTH_COOKIE_FILE="+file))
+	return e, torEnv("127.0.0.1:1", "TOR_PT_EXTENDED_SERVER_PORT="+service(t, e.handle), "TOR_PT_AUTH_COOKIE_FILE="+file)
+}
+
+func (e *extORPort) wantTold(t *testing.T, user, method string) {
+	t.Helper()
+	const userAddr, transport = 1, 2
+	if told := <-e.told; told[userAddr] != user || told[transport] != method {
+		t.Errorf("Tor was told %v, want %s and %s", told, user, method)
+	}
+}
+
+func TestManagedExtendedORPort(t *testing.T) {
+	e, env := newExtORPort(t)
+	c := start(t, env)
 	c.line(c.stdout, "VERSION 1")
 	c.line(c.stdout, "SMETHOD flashproxy "+address)
 	addr := c.line(c.stdout, "SMETHOD websocket "+address)
 	conn := dial(t, addr)
 	send(t, conn, "hello")
 	wantRead(t, conn, "hello")
-	const userAddr, transport = 1, 2
-	told := <-e.told
-	if told[userAddr] != conn.LocalAddr().String() || told[transport] != "websocket" {
-		t.Errorf("Tor was told %v, want the address %v and websocket", told, conn.LocalAddr())
-	}
+	e.wantTold(t, conn.LocalAddr().String(), "websocket")
 }

@@ -29,6 +29,7 @@ type options struct {
 	listen   []string
 	forward  string // empty: Tor's
 	maxConns int
+	tls      tlsOptions
 	log      daemon.LogOptions
 }
 
@@ -38,6 +39,7 @@ func parseOptions(args []string, stdout io.Writer) (*options, error) {
 	g := f.Group("Without Tor")
 	g.StringVar(&o.forward, "forward", "", "give each connection to the TCP service at `HOST:PORT`")
 	g.StringArrayVar(&o.listen, "listen", nil, "listen on `[HOST][:PORT]`; may be given several times (default :9902)")
+	o.tls.addFlags(f.Group("TLS"))
 	g = f.Group("Limits")
 	g.IntVar(&o.maxConns, "max-connections", 0, "serve `N` connections at once at most (default: as many as the limit of open files lets it)")
 	o.log.AddFlags(f.Group("Log"))
@@ -56,6 +58,9 @@ func parseOptions(args []string, stdout io.Writer) (*options, error) {
 			"to serve something else, give --forward HOST:PORT")
 	case o.forward != "" && pt.Managed():
 		return nil, daemon.Usagef("under Tor connections go to Tor: take --forward out of ServerTransportPlugin in torrc")
+	}
+	if err := o.tls.check(f); err != nil {
+		return nil, err
 	}
 	o.maxConns = cmp.Or(o.maxConns, connsFor(maxOpenFiles()))
 	if o.forward == "" {

@@ -35,8 +35,33 @@ In the torrc of a bridge or relay:
 Open port 9902 in the firewall, and give the address to whoever runs the
 facilitator.
 `},
+		{Title: "Certificates", Text: `
+With a certificate it speaks TLS: who watches a proxy or the relay no longer sees
+a WebSocket in the clear, and proxies know whom they talk to. In the facilitator's
+relay file the transport is then wss, and the address a name (or an IP address)
+that the certificate is for:
+
+    wss relay.example.org:443
+
+The certificate comes from files that something else renews (--tls-cert,
+--tls-key: they are looked at every ten seconds), or from Let's Encrypt
+(--acme-hostnames, --acme-email), which must reach the relay under each name on
+port 443, where proxies connect, or on port 80 (--acme-http). In a torrc:
+
+    ServerTransportPlugin flashproxy exec /usr/local/bin/flashproxy-server \
+      --tls-cert /etc/relay/fullchain.pem --tls-key /etc/relay/privkey.pem
+    ServerTransportListenAddr flashproxy 0.0.0.0:443
+
+To listen on a port below 1024 Tor's user needs the right to (CAP_NET_BIND_SERVICE);
+or forward the port to a higher one.
+
+What ACME needs is kept in the directory that Tor gives its transports, or in
+$STATE_DIRECTORY, or in $XDG_STATE_HOME (~/.local/state), below "acme": the key of
+the account, certificates and their keys. Nothing of any user is in it.
+`},
 		{Title: "Signals", Text: `
 SIGTERM, SIGINT  close all connections and end
+SIGHUP           with --tls-cert: read the certificate and its key now
 `},
 		{Title: "Exit status", Text: `
 0 when asked to end, also by Tor, which closes the standard input; 1 after an
@@ -45,6 +70,8 @@ error; 2 for a command line that is wrong.
 		{Title: "Examples", Text: `
 flashproxy-server --forward 127.0.0.1:22
 flashproxy-server --listen 192.0.2.1:443 --forward localhost:1080
+flashproxy-server --listen :443 --forward 127.0.0.1:22 \
+  --acme-hostnames relay.example.org --acme-email you@example.org
 `},
 	},
 }
