@@ -47,14 +47,18 @@ func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writ
 // dialers are the outer transports that this proxy can open.
 func dialers(allow func(netip.Addr) bool) map[string]proxy.Dialer {
 	tcp := tcpconn.Dialer{Allow: allow}
-	return map[string]proxy.Dialer{
-		registration.DefaultOuter: func(ctx context.Context, address string) (net.Conn, error) {
-			c, err := wsconn.Dial(ctx, "ws://"+address+"/", wsconn.DialOptions{NetDial: tcp.DialContext})
+	webSocket := func(scheme string) proxy.Dialer {
+		return func(ctx context.Context, address string) (net.Conn, error) {
+			c, err := wsconn.Dial(ctx, scheme+"://"+address+"/", wsconn.DialOptions{NetDial: tcp.DialContext})
 			if err != nil {
 				return nil, err // not c: a nil *Conn would be a net.Conn that is not nil
 			}
 			return c, nil
-		},
-		"tcp": tcp.Dial,
+		}
+	}
+	return map[string]proxy.Dialer{
+		registration.DefaultOuter: webSocket("ws"),
+		"wss":                     webSocket("wss"),
+		"tcp":                     tcp.Dial,
 	}
 }
