@@ -28,6 +28,9 @@ it: nobody can use it to reach into your own network.
 One line an hour in the log, and one at the end: how many clients were served,
 how many clients and relays could not be reached, how many polls failed, and the
 bytes carried each way. It says nothing about who they were.
+
+The facilitator is told which clients are served now, so that it sends others,
+and which relays it gave that could not be reached, so that it gives others.
 `},
 		{Title: "Environment", Text: `
 HTTP_PROXY, HTTPS_PROXY, NO_PROXY  how to reach the facilitator. Clients and

@@ -49,11 +49,13 @@ func (r *refusal) Error() string {
 }
 
 // facilitator is one of the facilitators and how it fared. The poll loop alone
-// touches it.
+// touches it, but for what is unreachable.
 type facilitator struct {
 	url   *url.URL
 	pause backoff
 	due   time.Time // not to be asked before
+
+	unreachable unreachable
 
 	told  [failures]bool      // whether this was logged since the last success
 	quiet [failures]time.Time // until when not to log it again in any case
@@ -86,13 +88,23 @@ func newHTTP(dial func(ctx context.Context, network, addr string) (net.Conn, err
 	}
 }
 
-// poll asks f once. The error is a *refusal, or what else went wrong; it holds
-// no client's address.
+// poll asks f once, and tells it which of its relays could not be opened. The error is
+// a *refusal, or what else went wrong; it holds no client's address.
 func (p *Proxy) poll(ctx context.Context, f *facilitator) (registration.Answer, error) {
+	relays := f.unreachable.take()
+	a, err := p.ask(ctx, f, relays)
+	// What was refused is not said again: it may be what was wrong.
+	if _, heard := errors.AsType[*refusal](err); err != nil && !heard {
+		f.unreachable.add(relays...)
+	}
+	return a, err
+}
+
+func (p *Proxy) ask(ctx context.Context, f *facilitator, relays []registration.RelayAddr) (registration.Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, pollWait+pollSlack)
 	defer cancel()
 	u := *f.url
-	u.RawQuery = registration.Poll{Outers: p.outers, Clients: p.served.list(), Wait: pollWait}.Encode()
+	u.RawQuery = registration.Poll{Outers: p.outers, Clients: p.served.list(), Unreachable: relays, Wait: pollWait}.Encode()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return registration.Answer{}, errors.New("cannot make a request of the facilitator's URL")

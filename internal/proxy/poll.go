@@ -73,9 +73,10 @@ func (p *Proxy) pollFor(ctx, life context.Context, clients *sync.WaitGroup) {
 			<-p.slots
 			continue
 		}
+		failed := &f.unreachable
 		clients.Go(func() {
 			defer func() { <-p.slots }()
-			p.serve(ctx, life, *answer.Match)
+			p.serve(ctx, life, *answer.Match, failed)
 		})
 	}
 }

@@ -29,8 +29,9 @@ type pair struct{ client, relay net.Conn }
 
 // serve opens the pairs of one client, one after the other, and returns when
 // the last has ended. Dials end with ctx, pairs with life. After a dial that
-// failed no other is tried: a bad registration must not make us knock twice.
-func (p *Proxy) serve(ctx, life context.Context, m registration.Match) {
+// failed no other is tried: a bad registration must not make us knock twice. A relay
+// that was not opened even once is added to failed.
+func (p *Proxy) serve(ctx, life context.Context, m registration.Match, failed *unreachable) {
 	p.served.add(m.Client)
 	defer p.served.remove(m.Client)
 	var pairs sync.WaitGroup
@@ -38,6 +39,9 @@ func (p *Proxy) serve(ctx, life context.Context, m registration.Match) {
 	for i := range p.cfg.ConnsPerClient {
 		pair, err := p.open(ctx, m)
 		if err != nil {
+			if i == 0 && errors.Is(err, errRelay) && ctx.Err() == nil {
+				failed.add(m.Relay)
+			}
 			p.log.Debug("no connection", "client", m.Client, "err", err)
 			return
 		}
@@ -57,7 +61,7 @@ func (p *Proxy) open(ctx context.Context, m registration.Match) (pair, error) {
 	relay, err := p.dial(ctx, m.RelayOuter, m.Relay.String())
 	if err != nil {
 		client.Close()
-		return pair{}, fmt.Errorf("dial the relay: %w", err)
+		return pair{}, fmt.Errorf("%w: %w", errRelay, err)
 	}
 	return pair{client, relay}, nil
 }
