@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 )
@@ -42,6 +43,23 @@ func TestForwardToServiceThatSpeaksFirst(t *testing.T) {
 	wantRead(t, conn, "SSH-2.0-user\r\n")
 }
 
+// A connection that a proxy holds in reserve costs the service nothing.
+func TestForwardClientFirst(t *testing.T) {
+	var calls atomic.Int32
+	_, addr := startForward(t, service(t, func(c net.Conn) {
+		calls.Add(1)
+		echo(c)
+	}), "--client-first")
+	reserve := dial(t, addr)
+	for i, conn := range []net.Conn{dial(t, addr), reserve} {
+		send(t, conn, "hello")
+		wantRead(t, conn, "hello")
+		if n := int(calls.Load()); n != i+1 {
+			t.Errorf("the service was called %d times, for %d that spoke", n, i+1)
+		}
+	}
+}
+
 func TestOrdinaryRequest(t *testing.T) {
 	_, addr := startForward(t, service(t, echo))
 	resp, err := http.Get("http://" + addr + "/")
@@ -76,6 +94,7 @@ func TestCommandLine(t *testing.T) {
 	}{
 		{"", nil, 2, "ServerTransportPlugin"},
 		{"--listen :1", nil, 2, "--listen wants --forward"},
+		{"--client-first", nil, 2, "--client-first is for --forward"},
 		{"--forward 127.0.0.1", nil, 2, "--forward: want HOST:PORT"},
 		{"--forward 127.0.0.1:0", nil, 2, "--forward: want HOST:PORT"},
 		{"--forward 127.0.0.1:http", nil, 2, "--forward: want HOST:PORT"},
@@ -87,6 +106,7 @@ func TestCommandLine(t *testing.T) {
 		{"--forward 127.0.0.1:1 --listen 127.0.0.1:1 --listen 127.0.0.1:1", nil, 1, "open a listener"},
 		{"--bogus", nil, 2, "unknown flag"},
 		{"--forward 127.0.0.1:1", under, 2, "take --forward out"},
+		{"--client-first", under, 2, "--client-first is for --forward"},
 		{"--listen :1", under, 2, "ServerTransportListenAddr"},
 		{"--help", nil, 0, ""},
 		{"--version", nil, 0, ""},

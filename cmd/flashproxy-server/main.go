@@ -92,5 +92,6 @@ func forward(ctx context.Context, o *options, cfg server.Config) error {
 	cfg.Dial = func(ctx context.Context, _ netip.AddrPort, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "tcp", o.forward)
 	}
+	cfg.ClientFirst = o.first
 	return open.serve(ctx, cfg)
 }

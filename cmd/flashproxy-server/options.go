@@ -28,6 +28,7 @@ const (
 type options struct {
 	listen   []string
 	forward  string // empty: Tor's
+	first    bool   // the client speaks first
 	maxConns int
 	tls      tlsOptions
 	log      daemon.LogOptions
@@ -38,6 +39,7 @@ func parseOptions(args []string, stdout io.Writer) (*options, error) {
 	f := daemon.NewFlags(page)
 	g := f.Group("Without Tor")
 	g.StringVar(&o.forward, "forward", "", "give each connection to the TCP service at `HOST:PORT`")
+	g.BoolVar(&o.first, "client-first", false, "call that service only when a client has something to say, since there it is the client that speaks first, as in TLS and obfs4")
 	g.StringArrayVar(&o.listen, "listen", nil, "listen on `[HOST][:PORT]`; may be given several times (default :9902)")
 	o.tls.addFlags(f.Group("TLS"))
 	g = f.Group("Limits")
@@ -53,6 +55,8 @@ func parseOptions(args []string, stdout io.Writer) (*options, error) {
 		return nil, daemon.Usagef("--max-connections: want 1 or more, not %d", o.maxConns)
 	case f.Changed("listen") && o.forward == "":
 		return nil, daemon.Usagef("--listen wants --forward too; under Tor set ServerTransportListenAddr in torrc")
+	case f.Changed("client-first") && o.forward == "":
+		return nil, daemon.Usagef("--client-first is for --forward; under Tor it is always so")
 	case o.forward == "" && !pt.Managed():
 		return nil, daemon.Usagef("Tor did not start this: put \"ServerTransportPlugin flashproxy exec PATH\" into torrc; " +
 			"to serve something else, give --forward HOST:PORT")

@@ -35,6 +35,20 @@ In the torrc of a bridge or relay:
 Open port 9902 in the firewall, and give the address to whoever runs the
 facilitator.
 `},
+		{Title: "With another transport within", Text: `
+What clients speak inside may be another transport, such as obfs4, whose server
+then stands behind this one. In the torrc of a bridge:
+
+    ServerTransportPlugin obfs4 exec /usr/bin/obfs4proxy
+    ServerTransportListenAddr obfs4 127.0.0.1:9903
+    ExtORPort auto
+
+and, beside Tor,
+
+    flashproxy-server --listen :9902 --forward 127.0.0.1:9903 --client-first
+
+In the facilitator's relay file the transport is then obfs4|websocket.
+`},
 		{Title: "Certificates", Text: `
 With a certificate it speaks TLS: who watches a proxy or the relay no longer sees
 a WebSocket in the clear, and proxies know whom they talk to. In the facilitator's

@@ -47,7 +47,7 @@ func newObfs4Relay(t *testing.T, n *tornet.Network) *obfs4Relay {
 	// "obfs4 ADDRESS:PORT FINGERPRINT cert=... iat-mode=0"
 	fields := strings.Fields(b.Lines[0])
 	wire := tap(t, fields[1])
-	server, err := programs.Run("flashproxy-server", "--listen", "127.0.0.1:0", "--forward", wire.address)
+	server, err := programs.Run("flashproxy-server", "--listen", "127.0.0.1:0", "--forward", wire.address, "--client-first")
 	if err != nil {
 		t.Fatal(err)
 	}
