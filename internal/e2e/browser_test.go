@@ -59,7 +59,7 @@ var driverDir = sync.OnceValues(func() (string, error) {
 })
 
 // startBrowser starts "chromium" or "firefox".
-func startBrowser(t testing.TB, which string) *browser {
+func startBrowser(t testing.TB, which string, args ...string) *browser {
 	t.Helper()
 	need(t, "node", "nodejs")
 	need(t, "npm", "npm")
@@ -69,7 +69,7 @@ func startBrowser(t testing.TB, which string) *browser {
 		t.Fatal(err)
 	}
 	b := &browser{done: make(chan struct{}), waiting: make(map[int]chan answer)}
-	b.cmd = exec.Command("node", filepath.Join(dir, "driver.mjs"), which)
+	b.cmd = exec.Command("node", append([]string{filepath.Join(dir, "driver.mjs"), which}, args...)...)
 	b.cmd.SysProcAttr = dieWithParent()
 	var stderr strings.Builder
 	b.cmd.Stderr = &stderr

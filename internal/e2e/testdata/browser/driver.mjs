@@ -1,6 +1,6 @@
-// Drives one browser, as told on standard input: a JSON object a line,
-// {id, do, ...}, answered by {id, result} or {id, error}. It ends, and the browser
-// with it, when its input does.
+// Drives one browser, named by the first argument and started with the others, as
+// told on standard input: a JSON object a line, {id, do, ...}, answered by {id,
+// result} or {id, error}. It ends, and the browser with it, when its input does.
 import { createInterface } from 'node:readline';
 import process from 'node:process';
 import puppeteer from 'puppeteer-core';
@@ -24,7 +24,9 @@ const firefox = {
   },
 };
 
-const browser = await puppeteer.launch({ ...(process.argv[2] === 'firefox' ? firefox : chromium), headless: true });
+const [which, ...more] = process.argv.slice(2);
+const chosen = which === 'firefox' ? firefox : chromium;
+const browser = await puppeteer.launch({ ...chosen, args: [...(chosen.args ?? []), ...more], headless: true });
 /** @type {Map<string, import('puppeteer-core').Page>} */
 const pages = new Map();
 /** @type {Map<string, string[]>} what each page said on its console, and its errors */
