@@ -20,7 +20,12 @@ const copyBuffer = 32 << 10
 
 // runYardstick is the process. It ends when it is killed.
 func runYardstick(ctx context.Context, args []string, stdout io.Writer) error {
-	if len(args) == 5 && args[0] == "copy" {
+	switch {
+	case len(args) == 1 && args[0] == "http":
+		return serveHTTP(ctx, answerAtOnce, stdout)
+	case len(args) == 1 && args[0] == "http-held":
+		return serveHTTP(ctx, hold, stdout)
+	case len(args) == 5 && args[0] == "copy":
 		n, err := strconv.Atoi(args[3])
 		if err != nil {
 			return err
