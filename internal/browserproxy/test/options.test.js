@@ -46,9 +46,27 @@ test("a config that makes no sense is refused, by the name of its field", () => 
 });
 
 test("transports", () => {
-  assert.deepEqual(transportsOn("http:", false), ["websocket", "wss"]);
-  assert.deepEqual(transportsOn("https:", false), ["wss"]);
-  assert.deepEqual(transportsOn("http:", true), ["wss"]);
+  assert.deepEqual(transportsOn("http:", false, false), ["websocket", "wss"]);
+  assert.deepEqual(transportsOn("https:", false, false), ["wss"]);
+  assert.deepEqual(transportsOn("http:", true, true), ["wss"]);
+  assert.deepEqual(transportsOn("https:", true, true), ["wss"]);
+  const both = ["websocket", "wss"];
+  /** @type {[string, boolean, string[]][]} */
+  const pages = [
+    ["http://site.example/", false, both],
+    ["http://localhost:9002/", false, both],
+    ["https://site.example/", false, ["wss"]],
+    ["https://site.example/", true, ["wss"]],
+    ["https://localhost.example/", true, ["wss"]],
+    ["https://localhost:9002/", false, ["wss"]],
+    ["https://localhost:9002/", true, both],
+    ["https://127.0.0.1/", true, both],
+    ["https://[::1]/", true, both],
+  ];
+  for (const [href, allowPrivate, want] of pages) {
+    const { protocol } = new URL(href);
+    assert.deepEqual(makeOptions({ ...config, allowPrivate }, {}, {}, { href, protocol }).transports, want, href);
+  }
 });
 
 test("rates", () => {

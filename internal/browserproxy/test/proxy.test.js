@@ -348,6 +348,14 @@ test("the state comes at most twice a second, and the rate goes back to nothing"
   await w.stop();
 });
 
+test("an engine on an http page offers both kinds of WebSockets", async () => {
+  const w = world();
+  w.proxy.start();
+  await w.clock.advance(1000);
+  assert.deepEqual(w.facilitator.last().url.searchParams.getAll("transport"), ["websocket", "wss"]);
+  await w.stop();
+});
+
 test("an engine on an https page offers wss alone", async () => {
   const w = world({ options: { transports: ["wss"] }, onPoll: (p) => p.answer(matched(client, relay)) });
   w.proxy.start();

@@ -77,7 +77,16 @@ function isMetered({ connection }) {
  */
 function isSecure(url) {
   const { protocol, hostname } = new URL(url);
-  return protocol === "https:" || /^(127(\.[0-9]+){3}|\[::1\]|(.*\.)?localhost)$/.test(hostname);
+  return protocol === "https:" || isOwnMachine(hostname);
+}
+
+/**
+ * Whether a URL's host is the computer on which the browser runs.
+ *
+ * @param {string} hostname
+ */
+export function isOwnMachine(hostname) {
+  return /^(127(\.[0-9]+){3}|\[::1\]|(.*\.)?localhost)$/.test(hostname);
 }
 
 /**

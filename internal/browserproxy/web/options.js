@@ -3,6 +3,7 @@
 // where it arrives.
 
 import { parseAddrPort } from "./address.js";
+import { isOwnMachine } from "./environment.js";
 
 /**
  * What the visitor may change while the proxy runs.
@@ -55,7 +56,8 @@ export function makeOptions(config, params, chosen, location) {
   return checkOptions({
     facilitator: params.facilitator ?? absolute(config.facilitator, location.href),
     given: params.given ?? null,
-    transports: transportsOn(location.protocol, config.wssOnly),
+    transports: transportsOn(location.protocol, config.wssOnly,
+      config.allowPrivate && isOwnMachine(new URL(location.href).hostname)),
     limits: {
       maxClients: chosen.maxClients ?? params.maxClients ?? config.maxClients,
       rateLimit: firstSet(chosen.rateLimit, params.rateLimit, parseRate(config.rateLimit)),
@@ -70,14 +72,16 @@ export function makeOptions(config, params, chosen, location) {
 
 /**
  * The outer transports that a page can open. A page that came by https may open
- * wss only (W3C Mixed Content, section 5.3), to wherever.
+ * wss only (W3C Mixed Content, section 5.3), but where it is for tests on one machine:
+ * browsers let it open websocket to that.
  *
  * @param {string} protocol of the page, as "https:"
  * @param {boolean} wssOnly
+ * @param {boolean} local it came from this machine, and clients and relays may be there too
  * @returns {string[]}
  */
-export function transportsOn(protocol, wssOnly) {
-  return protocol === "https:" || wssOnly ? ["wss"] : ["websocket", "wss"];
+export function transportsOn(protocol, wssOnly, local) {
+  return wssOnly || (protocol === "https:" && !local) ? ["wss"] : ["websocket", "wss"];
 }
 
 /**
