@@ -104,19 +104,27 @@ func TestAnswerTwins(t *testing.T) {
 
 func TestPollTwins(t *testing.T) {
 	var polls []struct {
-		Query      string
-		Clients    []netip.AddrPort
-		Transports []string
-		Wait       int
+		Query       string
+		Clients     []netip.AddrPort
+		Transports  []string
+		Unreachable []string
+		Wait        int
 	}
 	load(t, "polls.json", &polls)
 	for _, p := range polls {
 		poll := registration.Poll{Outers: p.Transports, Clients: p.Clients, Wait: time.Duration(p.Wait) * time.Second}
+		for _, r := range p.Unreachable {
+			a, err := registration.ParseRelayAddr(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			poll.Unreachable = append(poll.Unreachable, a)
+		}
 		if got := poll.Encode(); got != p.Query {
 			t.Errorf("Encode of %+v = %s; want %s", poll, got, p.Query)
 		}
-		if _, err := registration.ParsePoll(p.Query); err != nil {
-			t.Errorf("ParsePoll(%s): %v", p.Query, err)
+		if got, err := registration.ParsePoll(p.Query); err != nil || len(got.Unreachable) != len(p.Unreachable) {
+			t.Errorf("ParsePoll(%s): %+v, %v", p.Query, got, err)
 		}
 	}
 }

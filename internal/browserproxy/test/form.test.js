@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { formatAddress, parseAddrPort } from "../web/address.js";
+import { formatAddress, parseAddrPort, parseRelayAddr } from "../web/address.js";
 import { encodePoll, maxAnswer, parseAnswer } from "../web/form.js";
 import { below, forSeeds, pick } from "./support/random.js";
 import { table } from "./support/tables.js";
@@ -24,12 +24,13 @@ test("answers that are refused, without quoting them", () => {
 });
 
 test("polls", () => {
-  for (const { query, clients, ...rest } of table("polls.json")) {
-    assert.equal(encodePoll({ clients: clients.map(parseAddrPort), ...rest }), query);
+  for (const { query, clients, unreachable, ...rest } of table("polls.json")) {
+    assert.equal(encodePoll({ clients: clients.map(parseAddrPort), unreachable: unreachable.map(parseRelayAddr), ...rest }), query);
   }
   const many = Array.from({ length: 300 }, () => parseAddrPort("1.2.3.4:1"));
-  assert.equal(encodePoll({ clients: many, transports: ["wss"], wait: 1 }).split("client=").length - 1, 256);
-  assert.equal(encodePoll({ clients: [], transports: ["wss"], wait: 0.2 }), "r=1&transport=wss&wait=1");
+  assert.equal(encodePoll({ clients: many, transports: ["wss"], unreachable: [], wait: 1 }).split("client=").length - 1, 256);
+  assert.equal(encodePoll({ clients: [], transports: ["wss"], unreachable: many, wait: 1 }).split("unreachable=").length - 1, 8);
+  assert.equal(encodePoll({ clients: [], transports: ["wss"], unreachable: [], wait: 0.2 }), "r=1&transport=wss&wait=1");
 });
 
 test("rubbish is refused with an Error, or is an answer", () => forSeeds(3000, (random) => {

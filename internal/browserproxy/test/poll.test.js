@@ -20,7 +20,7 @@ async function ask(response, changes) {
   const { signal } = new AbortController();
   const facilitator = fakeFacilitator(clock, (p) => (response instanceof Error ? p.fail(response) : p.answer(response)));
   try {
-    return await poll({ fetch: facilitator.fetch, clock }, { ...options, ...changes }, [parseAddrPort("8.8.4.4:1")], signal);
+    return await poll({ fetch: facilitator.fetch, clock }, { ...options, ...changes }, { clients: [parseAddrPort("8.8.4.4:1")], unreachable: [] }, signal);
   } finally {
     assert.equal(clock.pending(), 0, "timers are left");
     assert.equal(getEventListeners(signal, "abort").length, 0, "listeners are left");
@@ -55,11 +55,12 @@ test("what is asked, and how", async () => {
   const clock = fakeClock();
   const facilitator = fakeFacilitator(clock, (p) => p.answer(ok("client=")));
   const clients = ["8.8.8.8:9000", "[2606:4700::1]:9000"].map(parseAddrPort);
-  const answer = await poll({ fetch: facilitator.fetch, clock }, options, clients, new AbortController().signal);
+  const unreachable = [parseAddrPort("1.1.1.1:9902")];
+  const answer = await poll({ fetch: facilitator.fetch, clock }, options, { clients, unreachable }, new AbortController().signal);
   assert.deepEqual(answer, { match: null, checkBackIn: null });
   const { url, init } = facilitator.last();
   assert.equal(url.href, "http://facilitator.example/path/?r=1&client=8.8.8.8%3A9000&client=%5B2606%3A4700%3A%3A1%5D%3A9000" +
-    "&transport=websocket&transport=wss&wait=60");
+    "&transport=websocket&transport=wss&unreachable=1.1.1.1%3A9902&wait=60");
   const { signal, ...rest } = init;
   assert.ok(signal);
   assert.deepEqual(rest, { cache: "no-store", credentials: "omit", referrerPolicy: "no-referrer", redirect: "manual" });
@@ -154,7 +155,7 @@ test("silence, before the answer and within it, has an end", async () => {
       }) } });
     });
     let err;
-    poll({ fetch: facilitator.fetch, clock }, options, [], parent.signal).catch((e) => (err = e));
+    poll({ fetch: facilitator.fetch, clock }, options, { clients: [], unreachable: [] }, parent.signal).catch((e) => (err = e));
     await clock.advance(89_999);
     assert.equal(err, undefined);
     await clock.advance(1);
@@ -168,7 +169,7 @@ test("the signal ends a poll with its reason", async () => {
   const clock = fakeClock();
   const parent = new AbortController();
   const facilitator = fakeFacilitator(clock);
-  const asking = poll({ fetch: facilitator.fetch, clock }, options, [], parent.signal);
+  const asking = poll({ fetch: facilitator.fetch, clock }, options, { clients: [], unreachable: [] }, parent.signal);
   const reason = new Error("stop");
   parent.abort(reason);
   await assert.rejects(asking, reason);

@@ -18,6 +18,9 @@ const maxPairs = 512;
 /** How many clients a facilitator reads from one poll. */
 const maxClients = 256;
 
+/** How many relays a facilitator reads from one poll. */
+export const maxUnreachable = 8;
+
 /**
  * A client and a relay for a proxy to connect, each with its outer transport.
  *
@@ -39,14 +42,16 @@ const maxClients = 256;
 /**
  * Writes the query of a poll, without its "?".
  *
- * @param {{clients: Address[], transports: string[], wait: number}} poll the clients served
- *   now, the outer transports offered, and for how many seconds the answer may be held back
+ * @param {{clients: Address[], transports: string[], unreachable: Address[], wait: number}} poll the
+ *   clients served now, the outer transports offered, the relays that could not be opened since the
+ *   last poll, and for how many seconds the answer may be held back
  * @returns {string}
  */
-export function encodePoll({ clients, transports, wait }) {
+export function encodePoll({ clients, transports, unreachable, wait }) {
   const fields = ["r=1"];
   for (const c of clients.slice(0, maxClients)) fields.push(`client=${encodeURIComponent(formatAddress(c))}`);
   for (const t of transports) fields.push(`transport=${encodeURIComponent(t)}`);
+  for (const r of unreachable.slice(0, maxUnreachable)) fields.push(`unreachable=${encodeURIComponent(formatAddress(r))}`);
   if (wait > 0) fields.push(`wait=${Math.min(Math.ceil(wait), maxSeconds)}`);
   return fields.join("&");
 }

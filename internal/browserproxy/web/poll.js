@@ -56,14 +56,15 @@ export class PollError extends Error {
  *
  * @param {{fetch: typeof fetch, clock: Clock}} env
  * @param {{facilitator: string, transports: string[], allowPrivate: boolean}} options
- * @param {Address[]} clients those that are served now
+ * @param {{clients: Address[], unreachable: Address[]}} news the clients that are served now, and the
+ *   relays that could not be opened
  * @param {AbortSignal} signal
  * @returns {Promise<Answer>}
  */
-export async function poll({ fetch, clock }, options, clients, signal) {
+export async function poll({ fetch, clock }, options, news, signal) {
   const life = child(clock, signal, pollWait * 1000 + pollSlack);
   try {
-    const query = encodePoll({ clients, transports: options.transports, wait: pollWait });
+    const query = encodePoll({ ...news, transports: options.transports, wait: pollWait });
     const response = await fetch(`${options.facilitator}?${query}`, {
       signal: life.signal,
       cache: "no-store",

@@ -12,6 +12,7 @@ import { check, createSchedule, poll, PollError } from "./poll.js";
 import { createLimiter } from "./ratelimit.js";
 import { createReporter } from "./report.js";
 import { addressForm, keepGiven, serve } from "./serve.js";
+import { createUnreachable } from "./unreachable.js";
 
 /** @typedef {import("./address.js").Address} Address */
 /** @typedef {import("./clock.js").Clock} Clock */
@@ -63,9 +64,11 @@ export function createProxy(env, wanted, onState) {
   const shown = addressForm(options.unsafeLogging);
   /** @type {Map<symbol, Address>} clients that are being served, one entry for each time */
   const served = new Map();
+  const unreachable = createUnreachable();
   const serving = {
     env: { WebSocket: env.WebSocket, random: env.random, clock, limiter },
     report,
+    unreachable,
     log,
   };
   /** @type {AbortController | null} from start to stop */
@@ -159,15 +162,18 @@ export function createProxy(env, wanted, onState) {
    */
   async function ask(schedule, signal) {
     const asking = child(clock, signal);
+    const relays = unreachable.take();
     withdraw = () => asking.abort();
     schedule.asked();
     report.set({ polling: true });
     try {
-      const answer = await poll({ fetch: env.fetch, clock }, options, [...served.values()], asking.signal);
+      const answer = await poll({ fetch: env.fetch, clock }, options, { clients: [...served.values()], unreachable: relays }, asking.signal);
       schedule.succeeded(answer);
       report.set({ lastPoll: clock.now(), nobody: !answer.match, error: null });
       return answer.match;
     } catch (err) {
+      // What was refused is not said again: it may be what was wrong.
+      if (!(err instanceof PollError && err.code === "refused")) unreachable.add(relays);
       signal.throwIfAborted();
       if (asking.signal.aborted) return null;
       schedule.failed(err);

@@ -18,8 +18,21 @@ import { openLeg } from "./websocket.js";
  * @typedef {object} Serving
  * @property {import("./websocket.js").LegEnv & {limiter: import("./ratelimit.js").Limiter, random: () => number}} env
  * @property {import("./report.js").Reporter} report
+ * @property {import("./unreachable.js").Unreachable} unreachable gets the relays that cannot be opened
  * @property {(text: string, address?: Address) => void} log
  */
+
+/** Why there is no pair. */
+class DialError extends Error {
+  /**
+   * @param {"client" | "relay"} whom
+   * @param {unknown} err
+   */
+  constructor(whom, err) {
+    super(`dial the ${whom}: ${err instanceof Error ? err.message : err}`);
+    this.whom = whom;
+  }
+}
 
 /** How many pairs a client gets. */
 export const pairsPerClient = 2;
@@ -41,7 +54,7 @@ const steady = 60_000;
 /**
  * Opens the pairs of one client, one after the other, and resolves when the last has
  * ended. After a dial that failed no other is tried: a bad registration must not
- * make us knock twice.
+ * make us knock twice. A relay that was not opened even once is unreachable.
  *
  * @param {Serving} serving
  * @param {Match} match
@@ -63,6 +76,8 @@ export async function serve(serving, match, signal) {
       }));
     }
   } catch (err) {
+    const failed = err instanceof DialError && err.whom === "relay" && pairs.length === 0;
+    if (failed && !signal.aborted) serving.unreachable.add([match.relay]);
     log(`no connection: ${/** @type {Error} */ (err).message}`, match.client);
   }
   await Promise.all(pairs);
@@ -152,7 +167,7 @@ async function dial({ env }, whom, outer, address, queue, signal) {
   try {
     return await openLeg(env, outer, address, queue, life.signal);
   } catch (err) {
-    throw new Error(`dial the ${whom}: ${err instanceof Error ? err.message : err}`);
+    throw new DialError(whom, err);
   } finally {
     life.release();
   }
