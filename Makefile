@@ -74,7 +74,8 @@ clean:
 
 # The Debian package of each program that is not there.
 need-demo: MISSING = $(foreach p,tor,$(if $(shell command -v $(p)),,$(p)))
-need-test: MISSING = $(foreach p,tor obfs4proxy curl git chromium firefox-esr,$(if $(shell command -v $(p)),,$(p))) \
+need-test: MISSING = $(foreach p,tor obfs4proxy curl git chromium firefox-esr pebble,$(if $(shell command -v $(p)),,$(p))) \
+	$(if $(shell command -v nginx /usr/sbin/nginx),,nginx-light) \
 	$(if $(shell command -v node),,nodejs npm) \
 	$(if $(shell command -v systemd-analyze),,systemd) \
 	$(if $(shell command -v gcc),,gcc libc6-dev)

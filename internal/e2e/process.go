@@ -36,8 +36,13 @@ func (p Programs) Run(name string, args ...string) (*Process, error) {
 
 // RunEnv is Run with further environment variables, each KEY=VALUE.
 func (p Programs) RunEnv(name string, env []string, args ...string) (*Process, error) {
+	return startProgram(name, p.Path(name), env, args...)
+}
+
+// startProgram starts any program, under a name for messages.
+func startProgram(name, path string, env []string, args ...string) (*Process, error) {
 	r := &Process{name: name, lines: tornet.NewLines(), ended: make(chan struct{})}
-	r.cmd = exec.Command(p.Path(name), args...)
+	r.cmd = exec.Command(path, args...)
 	r.cmd.Stdout, r.cmd.Stderr = r.lines, r.lines
 	r.cmd.Env = append(os.Environ(), env...)
 	r.cmd.SysProcAttr = dieWithParent()
