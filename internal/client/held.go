@@ -23,6 +23,8 @@ type held struct {
 	gone  chan struct{} // closed when the connection ended while a read stood by
 	stood chan struct{} // closed when no read stands by any more
 	lost  atomic.Bool   // the peer ended it, not we
+	wait  func() error  // nil: the connection cannot tell when there is something to read
+	late  func(netwait.Lender) ([]byte, error)
 
 	mu    sync.Mutex
 	kept  []byte // what came and nobody has read yet
@@ -32,7 +34,10 @@ type held struct {
 
 // hold starts the reads that stand by, in a goroutine of wg.
 func hold(wg *sync.WaitGroup, c net.Conn) *held {
-	h := &held{Conn: c, gone: make(chan struct{}), stood: make(chan struct{})}
+	h := &held{
+		Conn: c, gone: make(chan struct{}), stood: make(chan struct{}),
+		wait: netwait.Readable(c), late: netwait.Late(c),
+	}
 	wg.Go(h.stand)
 	return h
 }
@@ -40,13 +45,12 @@ func hold(wg *sync.WaitGroup, c net.Conn) *held {
 // stand reads until somebody else does, the connection ends, or enough is kept.
 func (h *held) stand() {
 	defer close(h.stood)
-	wait := netwait.Readable(h.Conn)
 	var buf []byte
 	for n := 0; n < heldBytes; {
 		var err error
 		// Without a buffer, as far as that can be: a spare proxy may stand by for minutes.
-		if wait != nil {
-			err = wait()
+		if h.wait != nil {
+			err = h.wait()
 		}
 		was := n
 		if err == nil {
@@ -79,11 +83,10 @@ func (h *held) keep(b []byte, err error) bool {
 	return err == nil && !h.taken
 }
 
-// take moves what is kept to p. From the first call on it is the caller who reads.
+// take moves what is kept to p.
 func (h *held) take(p []byte) (n int, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.taken = true
 	n = copy(p, h.kept)
 	if h.kept = h.kept[n:]; len(h.kept) == 0 {
 		h.kept = nil // let the buffer go
@@ -96,37 +99,40 @@ func (h *held) take(p []byte) (n int, err error) {
 
 // Read gives first what was kept, then what the connection gives.
 func (h *held) Read(p []byte) (int, error) {
-	if n, err := h.take(p); n > 0 || err != nil {
-		return n, err
-	}
-	<-h.stood
-	if n, err := h.take(p); n > 0 || err != nil {
-		return n, err
+	if h.keeps() {
+		return h.take(p)
 	}
 	n, err := h.Conn.Read(p)
+	return n, h.note(err)
+}
+
+// ReadLate implements netwait.LateReader.
+func (h *held) ReadLate(l netwait.Lender) ([]byte, error) {
+	if h.keeps() || h.late == nil {
+		return netwait.Now(h, l)
+	}
+	b, err := h.late(l)
+	return b, h.note(err)
+}
+
+// note remembers that it was the peer who ended the connection, if it was.
+func (h *held) note(err error) error {
 	if err != nil && !errors.Is(err, net.ErrClosed) {
 		h.lost.Store(true)
 	}
-	return n, err
+	return err
 }
 
-// WaitRead implements netwait.Waiter.
-func (h *held) WaitRead() error {
+// keeps tells whether there is something to take. From the first call on it is
+// the caller who reads; it waits for the read that stands by.
+func (h *held) keeps() bool {
 	if h.ready() {
-		return nil
+		return true
 	}
 	<-h.stood
-	if h.ready() {
-		return nil
-	}
-	if wait := netwait.Readable(h.Conn); wait != nil {
-		return wait()
-	}
-	return nil
+	return h.ready()
 }
 
-// ready tells whether Read would return at once. From the first call on it is
-// the caller who reads.
 func (h *held) ready() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()

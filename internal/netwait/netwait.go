@@ -1,6 +1,6 @@
-// Package netwait waits until a connection can be read, without holding a
-// buffer meanwhile: an idle connection that reads this way costs no read buffer.
-// It is not a poller; each wait blocks its goroutine.
+// Package netwait waits until a connection can be read, and reads it then,
+// without holding a buffer meanwhile: an idle connection that is read this way
+// costs no read buffer. It is not a poller; each wait blocks its goroutine.
 package netwait
 
 import "net"
@@ -21,4 +21,57 @@ func Readable(c net.Conn) func() error {
 		return w.WaitRead
 	}
 	return waitSocket(c)
+}
+
+// Lender lends the buffer for one read.
+type Lender interface {
+	// Borrow gives a buffer of at least 512 bytes. It is called when there is
+	// something to read, or may be.
+	Borrow() []byte
+	// Return takes the buffer back, because nothing came into it.
+	Return()
+}
+
+// LateReader is a connection that borrows the buffer of a read when there is
+// something to read.
+type LateReader interface {
+	// ReadLate waits for data and reads once. It returns a part of the buffer that
+	// it has borrowed, at least one byte, or an error as Read has it: then
+	// nothing is borrowed any more.
+	ReadLate(Lender) ([]byte, error)
+}
+
+// Late returns the way to read c late: its own ReadLate when it is a LateReader,
+// the operating system's for a plain socket, which costs no more than Read, and else
+// its WaitRead before a Read; nil when c cannot tell when there is something to
+// read. The function is called by one goroutine at a time, the one that reads.
+func Late(c net.Conn) func(Lender) ([]byte, error) {
+	switch c := c.(type) {
+	case LateReader:
+		return c.ReadLate
+	case Waiter:
+		return func(l Lender) ([]byte, error) {
+			if err := c.WaitRead(); err != nil {
+				return nil, err
+			}
+			return Now(c.(net.Conn), l)
+		}
+	}
+	return lateSocket(c)
+}
+
+// Now reads c into what it borrows at once, whether there is something to read or
+// not. It returns as ReadLate does.
+func Now(c net.Conn, l Lender) ([]byte, error) {
+	buf := l.Borrow()
+	for {
+		n, err := c.Read(buf)
+		switch {
+		case n > 0:
+			return buf[:n], nil // an error comes again
+		case err != nil:
+			l.Return()
+			return nil, err
+		}
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -69,6 +70,72 @@ func TestReadableEnds(t *testing.T) {
 	b.Close()
 	if err := <-done; err == nil {
 		t.Fatal("wait on a closed connection: no error")
+	}
+}
+
+// lender counts what it has lent.
+type lender struct {
+	buf            [512]byte
+	borrowed, lent int
+}
+
+func (l *lender) Borrow() []byte { l.borrowed++; l.lent++; return l.buf[:] }
+func (l *lender) Return()        { l.lent-- }
+
+// A late read holds nothing while it waits, sees what was there before, and ends
+// as a Read does.
+func TestLate(t *testing.T) {
+	a, b := tcpPair(t)
+	late := Late(b)
+	l := &lender{}
+	type result struct {
+		data string
+		err  error
+	}
+	done := make(chan result)
+	read := func() {
+		data, err := late(l)
+		done <- result{string(data), err}
+	}
+	for _, ahead := range []bool{false, true} {
+		if ahead {
+			a.Write([]byte("abc"))
+		}
+		go read()
+		if !ahead {
+			a.Write([]byte("abc"))
+		}
+		if r := <-done; r.data != "abc" || r.err != nil || l.lent != 1 {
+			t.Fatalf("read %q, %v with %d lent", r.data, r.err, l.lent)
+		}
+		l.Return()
+	}
+	b.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
+	go read()
+	if r := <-done; !errors.Is(r.err, os.ErrDeadlineExceeded) || l.lent != 0 {
+		t.Fatalf("past the deadline: %v with %d lent", r.err, l.lent)
+	}
+	b.SetReadDeadline(time.Time{})
+	a.Close()
+	go read()
+	if r := <-done; r.err != io.EOF || l.lent != 0 {
+		t.Fatalf("at the end: %v with %d lent", r.err, l.lent)
+	}
+	b.Close()
+	go read()
+	if r := <-done; !errors.Is(r.err, net.ErrClosed) || l.lent != 0 {
+		t.Fatalf("closed: %v with %d lent", r.err, l.lent)
+	}
+}
+
+// A reset gives the error that Read gives.
+func TestLateReset(t *testing.T) {
+	a, b := tcpPair(t)
+	a.(*net.TCPConn).SetLinger(0)
+	a.Close()
+	_, err := Late(b)(&lender{})
+	if op, ok := errors.AsType[*net.OpError](err); !ok || op.Op != "read" || op.Addr == nil || !errors.Is(err, syscall.ECONNRESET) {
+		t.Fatalf("a reset gives %v", err)
 	}
 }
 

@@ -18,12 +18,13 @@ type Conn struct {
 	target string
 	args   Args
 	reply  func(granted bool) error
-	wait   func() error // nil: unknown when the connection can be read
+	wait   func() error                         // nil: unknown when the connection can be read
+	late   func(netwait.Lender) ([]byte, error) // likewise
 }
 
 // newConn is called with no byte of the peer's left in a buffer.
 func newConn(c net.Conn, target string, args Args, reply func(granted bool) error) *Conn {
-	return &Conn{Conn: c, target: target, args: args, reply: reply, wait: netwait.Readable(c)}
+	return &Conn{Conn: c, target: target, args: args, reply: reply, wait: netwait.Readable(c), late: netwait.Late(c)}
 }
 
 // Target is the destination that was asked for, "host:port". The host is of the
@@ -74,6 +75,14 @@ func (c *Conn) WaitRead() error {
 		return nil
 	}
 	return c.wait()
+}
+
+// ReadLate implements netwait.LateReader, as far as the connection below can.
+func (c *Conn) ReadLate(l netwait.Lender) ([]byte, error) {
+	if c.late == nil {
+		return netwait.Now(c.Conn, l)
+	}
+	return c.late(l)
 }
 
 // handshake reads the request from c, in the version that its first byte names.
