@@ -55,8 +55,9 @@ func FuzzBase64RoundTrip(f *testing.F) {
 	f.Add([]byte("data"), []byte{3})
 	f.Fuzz(func(t *testing.T, data, cuts []byte) {
 		data = data[:min(len(data), maxSent/4*3)]
-		var fr frame
-		_, text, err := readFrame(bytes.NewReader(fr.build(opText, data, true)))
+		var fr frames
+		fr.add(opText, data, true)
+		_, text, err := readFrame(bytes.NewReader(fr.buf[:fr.n]))
 		if err != nil {
 			t.Fatal(err)
 		}

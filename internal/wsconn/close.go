@@ -3,8 +3,6 @@ package wsconn
 import (
 	"net"
 	"time"
-
-	"github.com/gorilla/websocket"
 )
 
 // closeWait bounds Close: half of it for what is being written and the close
@@ -25,7 +23,7 @@ func (c *Conn) Close() error {
 		<-c.done
 		return nil
 	}
-	c.wantClose(websocket.CloseNormalClosure)
+	c.wantClose(closeNormal)
 	c.startSender()
 	c.closed = true
 	if c.timer != nil {
@@ -45,8 +43,7 @@ func (c *Conn) Close() error {
 	c.writing.unlock()
 	c.reading.lock()
 	defer c.reading.unlock()
-	c.plain, c.msg = nil, nil
-	c.src.release()
+	c.plain = nil
 	if !sent {
 		return c.cut()
 	}
@@ -64,10 +61,10 @@ func (c *Conn) discard(until time.Time) {
 		return
 	}
 	c.conn.SetReadDeadline(until)
-	b := chunks.Get().(*[chunk]byte)
-	defer chunks.Put(b)
+	f := lending.Get().(*frames)
+	defer lending.Put(f)
 	for {
-		if _, err := c.conn.Read(b[:]); err != nil {
+		if _, err := c.conn.Read(f.buf[:]); err != nil {
 			return
 		}
 	}

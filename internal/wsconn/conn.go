@@ -1,10 +1,10 @@
 // Package wsconn gives WebSocket connections (RFC 6455) as net.Conn: Dial opens
 // one, a Listener accepts them. It is the only importer of gorilla/websocket,
-// which does the handshakes and takes the peer's frames apart. Frames to the
-// peer are written here: a header, at most a mask, one buffer, one Write. So a
-// write deadline means what it means for every net.Conn, an answer to a ping
-// can neither block the reader nor end the connection, and an idle connection
-// holds no buffer.
+// which does the handshakes. Frames are taken apart and put together here: many
+// short messages cost one system call, read where the reader wants them, and an
+// idle connection holds no buffer. A write deadline means what it means for every
+// net.Conn, and an answer to a ping can neither block the reader nor end the
+// connection.
 //
 // It is not a message API: boundaries mean nothing. It is not an HTTP server:
 // whatever does not ask for a WebSocket gets a plain 404.
@@ -19,8 +19,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/gorilla/websocket"
 )
 
 const (
@@ -32,9 +30,7 @@ const (
 	// 2015 sent at most 64 KiB; this is sixteen times that.
 	maxReceived = 1 << 20
 
-	// headSize is the reader's own buffer, all that it keeps while it waits. It
-	// is also the size of gorilla's, so that one read of this size takes all that
-	// gorilla holds of a message.
+	// headSize is of the buffer that gorilla reads a handshake with.
 	headSize = 256
 
 	// defaultPing is below the minute after which home routers forget an idle
@@ -45,7 +41,7 @@ const (
 // aLongTimeAgo is a deadline that has passed: it wakes whoever waits.
 var aLongTimeAgo = time.Unix(1, 0)
 
-// Conn is a WebSocket as a net.Conn, and a netwait.Waiter. Its methods may be
+// Conn is a WebSocket as a net.Conn, a netwait.Waiter and a netwait.LateReader. Its methods may be
 // called from several goroutines. What departs from net.Conn:
 //
 //   - Message boundaries mean nothing. A Write is sent as binary messages of at
@@ -57,9 +53,6 @@ var aLongTimeAgo = time.Unix(1, 0)
 //     and another error for another code.
 //   - There is no half-close. After the peer's close frame ours answers it at
 //     once, and Writes fail with io.ErrClosedPipe.
-//   - A read deadline that passes while a Read or WaitRead waits ends reading
-//     for good: the same error comes for ever. Writing goes on. Data that was
-//     buffered before is still returned after the deadline.
 //   - A write deadline that passes inside a message does not tear it: the message
 //     counts as written, and its rest goes out before whatever is sent next. (Over
 //     TLS it ends writing for good, as crypto/tls has it.)
@@ -83,18 +76,18 @@ type Conn struct {
 
 	reading   lock // of the fields below; held while a Read waits
 	src       *source
-	ws        *websocket.Conn // reads only
-	msg       io.Reader       // the current message; nil between two
-	isText    bool            // the current message is in base64
-	text      *decoder        // nil without the subprotocol
-	plain     []byte          // data that came and was not returned yet
-	head      [headSize]byte
-	readErr   error // final
-	peerEnded bool  // its close frame came
+	in        unframer
+	control   []byte   // what has come of a control frame's payload
+	text      *decoder // nil without the subprotocol
+	space     [slackSize + maxControl]byte
+	slack     slack  // of a ReadLate
+	plain     []byte // data that came and was not returned yet
+	readErr   error  // final
+	peerEnded bool   // its close frame came
 
 	writing   lock   // of the fields below; held while a Write waits
 	rest      []byte // of a frame that a deadline interrupted, in lent
-	lent      *frame
+	lent      *frames
 	writeErr  error // final
 	closeSent bool  // its rest may be in rest
 
@@ -121,30 +114,28 @@ type lock chan struct{}
 func (l lock) lock()   { l <- struct{}{} }
 func (l lock) unlock() { <-l }
 
-// newConn takes over src and its connection from ws, which has done its
-// handshake. ping is as in DialOptions.
-func newConn(ws *websocket.Conn, src *source, client bool, ping time.Duration) *Conn {
+// newConn takes over src, on which the handshake has been done. ping is as in
+// DialOptions.
+func newConn(src *source, client, text bool, ping time.Duration) *Conn {
 	c := &Conn{
 		conn:    src.Conn,
 		client:  client,
-		base64:  ws.Subprotocol() == subprotocol,
+		base64:  text,
 		reading: make(lock, 1),
 		src:     src,
-		ws:      ws,
+		in: unframer{
+			masked: !client,
+			text:   text,
+			limit:  maxReceived,
+			most:   int64(base64.StdEncoding.EncodedLen(maxReceived)),
+		},
 		writing: make(lock, 1),
 		every:   ping,
 		done:    make(chan struct{}),
 	}
-	src.upgraded()
-	limit := int64(maxReceived)
-	if c.base64 {
+	if text {
 		c.text = new(decoder)
-		limit = int64(base64.StdEncoding.EncodedLen(maxReceived))
 	}
-	ws.SetReadLimit(limit)
-	ws.SetPingHandler(c.gotPing)
-	ws.SetPongHandler(c.gotPong)
-	ws.SetCloseHandler(func(int, string) error { return nil }) // fail answers
 	c.startPings()
 	return c
 }

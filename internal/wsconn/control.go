@@ -1,10 +1,6 @@
 package wsconn
 
-import (
-	"encoding/binary"
-
-	"github.com/gorilla/websocket"
-)
+import "encoding/binary"
 
 // pending is what control frames are to be sent: at most one of each kind, so
 // that no peer can make it grow.
@@ -26,7 +22,7 @@ func (p *pending) next() (op byte, payload []byte, ok bool) {
 		return opPing, nil, true
 	case p.close:
 		p.close = false
-		if p.code == websocket.CloseNoStatusReceived {
+		if p.code == closeNoStatus {
 			return opClose, nil, true
 		}
 		return opClose, binary.BigEndian.AppendUint16(nil, uint16(p.code)), true
@@ -35,19 +31,17 @@ func (p *pending) next() (op byte, payload []byte, ok bool) {
 }
 
 // gotPing runs in the reader's way, so it only leaves word.
-func (c *Conn) gotPing(payload string) error {
+func (c *Conn) gotPing(payload string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.pending.pong, c.pending.echo = true, payload
 	c.startSender()
-	return nil
 }
 
-func (c *Conn) gotPong(string) error {
+func (c *Conn) gotPong() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.answers = true
-	return nil
 }
 
 // sendClose has a close frame sent, once.
@@ -88,7 +82,7 @@ func (c *Conn) sendPending() {
 		}
 		c.mu.Unlock()
 		c.writing.lock()
-		c.send(op, payload)
+		c.send(op, payload, maxControl)
 		c.writing.unlock()
 	}
 }

@@ -82,7 +82,7 @@ func Dial(ctx context.Context, url string, o DialOptions) (*Conn, error) {
 		}
 		return nil, fmt.Errorf("dial websocket: %w", brief(err))
 	}
-	return newConn(ws, d.src, true, cmp.Or(o.PingInterval, defaultPing)), nil
+	return newConn(d.src, true, ws.Subprotocol() == subprotocol, cmp.Or(o.PingInterval, defaultPing)), nil
 }
 
 // checkAnswer refuses what was not asked for. gorilla would begin to inflate

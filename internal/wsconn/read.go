@@ -6,7 +6,18 @@ import (
 	"io"
 	"net"
 
-	"github.com/gorilla/websocket"
+	"flashproxy/internal/netwait"
+)
+
+// The close codes that are used here (RFC 6455, section 7.4.1).
+const (
+	closeNormal          = 1000
+	closeGoingAway       = 1001
+	closeProtocolError   = 1002
+	closeUnsupportedData = 1003
+	closeNoStatus        = 1005 // never sent: there was none
+	closeInvalidPayload  = 1007
+	closeMessageTooBig   = 1009
 )
 
 // violation is a fault of the peer: the close code it gets, and what it did.
@@ -26,144 +37,246 @@ var (
 	errBase64 = errors.New("message is not base64")
 )
 
-// Read takes data of the current message, or waits for the next that has any. It
-// takes what has come of that one message, as far as p reaches.
+// Read takes what has come, as far as p reaches, or waits for it.
 func (c *Conn) Read(p []byte) (int, error) {
 	c.reading.lock()
 	defer c.reading.unlock()
 	if len(p) == 0 {
 		return 0, nil
 	}
-	if err := c.await(); err != nil {
-		return 0, err
-	}
-	n := c.take(p)
-	// Bytes that the source holds need no waiting: they belong to this message, or
-	// it is over. (Only where a message has several frames, and the header of the
-	// next was torn on its way, the rest of that header is waited for.)
-	for n < len(p) && c.msg != nil && c.src.buffered() > 0 {
-		if c.isText {
-			c.fetch()
-			n += c.take(p[n:])
-			continue
+	for {
+		if err := c.await(); err != nil {
+			return 0, err
 		}
-		m, err := c.msg.Read(p[n:])
-		n += m
-		c.ended(err)
+		if len(c.plain) > 0 {
+			n := copy(p, c.plain)
+			c.plain = c.plain[n:]
+			return n, nil
+		}
+		n, err := c.src.take(p[:min(int64(len(p)), c.in.left)])
+		if err != nil {
+			return 0, c.failed(err)
+		}
+		if data := c.extract(p[:n], 0); len(data) > 0 {
+			return len(data), nil // from the beginning of p: payload comes first here
+		}
 	}
-	return n, nil
+}
+
+// ReadLate implements netwait.LateReader: it takes all data that one read from the
+// connection brings, of as many messages as there are in it. Over TLS, where
+// nothing tells when there is something to read, it borrows when a message has begun.
+func (c *Conn) ReadLate(l netwait.Lender) ([]byte, error) {
+	c.reading.lock()
+	defer c.reading.unlock()
+	for {
+		if err := c.ready(); err != nil {
+			return nil, err
+		}
+		if c.src.late == nil {
+			if err := c.await(); err != nil {
+				return nil, err
+			}
+		}
+		if len(c.plain) > 0 {
+			buf := l.Borrow()
+			n := copy(buf, c.plain)
+			c.plain = c.plain[n:]
+			return buf[:n], nil
+		}
+		c.slack.Lender = l
+		b, err := c.src.takeLate(&c.slack)
+		if err != nil {
+			return nil, c.failed(err)
+		}
+		b = c.extract(c.slack.whole[:slackSize+len(b)], slackSize)
+		c.slack = slack{}
+		if len(b) > 0 {
+			return b, nil
+		}
+		l.Return()
+	}
+}
+
+// slackSize is the room that text needs before it to be decoded where it is:
+// up to 3 characters of a quantum came with an earlier read.
+const slackSize = 4
+
+// slack is a lender that keeps room free at the front.
+type slack struct {
+	netwait.Lender
+	whole []byte
+}
+
+func (s *slack) Borrow() []byte {
+	s.whole = s.Lender.Borrow()
+	return s.whole[slackSize:]
 }
 
 // WaitRead waits until Read would return at once, with data, the end of the
 // stream or an error of the peer's making. Its own error says that the connection
-// was closed at this end, or that its read deadline passed.
+// was closed at this end, or that its read deadline passed. (Over TLS it returns when a
+// message has begun.)
 func (c *Conn) WaitRead() error {
 	c.reading.lock()
 	defer c.reading.unlock()
 	err := c.await()
+	if err == nil && len(c.plain) == 0 {
+		if err = c.src.await(); err != nil {
+			err = c.failed(err)
+		}
+	}
 	if errors.Is(err, net.ErrClosed) || isTimeout(err) {
 		return err
 	}
 	return nil
 }
 
-// await returns when there is something in c.plain, or with the final error.
+// ready tells what ended reading, if anything did and nothing is left to take.
+func (c *Conn) ready() error {
+	switch {
+	case c.isClosed():
+		return net.ErrClosed
+	case len(c.plain) > 0:
+		return nil
+	}
+	return c.readErr
+}
+
+// await returns when the payload of a binary frame is to come, or when there is
+// something in c.plain. It reads no byte beyond.
 func (c *Conn) await() error {
 	for {
-		switch {
-		case c.isClosed():
-			return net.ErrClosed
-		case len(c.plain) > 0:
+		if err := c.ready(); err != nil || len(c.plain) > 0 {
+			return err
+		}
+		if c.in.open && c.in.left > 0 && c.in.message == opBinary && !c.in.control() {
 			return nil
-		case c.readErr != nil:
-			return c.readErr
-		case c.msg == nil:
-			c.next()
-		default:
-			c.fetch()
+		}
+		p := c.space[slackSize:]
+		if c.in.open {
+			p = p[:min(int64(len(p)), c.in.left)]
+		} else {
+			p = p[:c.in.need()-c.in.have]
+		}
+		if err := c.src.await(); err != nil {
+			return c.failed(err)
+		}
+		n, err := c.src.take(p)
+		if err != nil {
+			return c.failed(err)
+		}
+		// Only what was decoded comes of it; it moves to a place of its own.
+		if data := c.extract(c.space[:slackSize+n], slackSize); len(data) > 0 {
+			c.plain = append(c.plain[:0], data...)
 		}
 	}
 }
 
-// take moves data from c.plain to p.
-func (c *Conn) take(p []byte) int {
-	n := copy(p, c.plain)
-	c.plain = c.plain[n:]
+// extract takes the bytes of b from r on, which are the next of the stream, apart. It
+// returns the data that were in them, and moves them together for that. What the
+// peer did wrong behind them is in c.readErr then, as is the end of the stream.
+//
+// Text must have slackSize bytes before it: what is decoded at any time is no
+// longer than what was taken in, and what an earlier read has left of a quantum.
+func (c *Conn) extract(b []byte, r int) []byte {
+	start, w := 0, 0
+	for r < len(b) && c.readErr == nil {
+		if !c.in.open {
+			n, err := c.in.header(b[r:])
+			r += n
+			if err != nil {
+				c.fail(err)
+			} else if c.in.open && c.in.left == 0 {
+				c.endFrame()
+			}
+			continue
+		}
+		piece := b[r : r+int(min(int64(len(b)-r), c.in.left))]
+		c.in.payload(piece)
+		switch {
+		case c.in.control():
+			c.control = append(c.control, piece...)
+		case c.in.message == opText:
+			w += c.decode(b[w:], piece)
+		case w == start && !c.base64:
+			start, w = r, r+len(piece) // where it is
+		default:
+			w += copy(b[w:], piece)
+		}
+		r += len(piece)
+		if c.in.left == 0 && c.readErr == nil {
+			c.endFrame()
+		}
+	}
+	return b[start:w]
+}
+
+// decode decodes a piece of a text message to the front of to, and returns how
+// many bytes that gave.
+func (c *Conn) decode(to, piece []byte) (n int) {
+	for len(piece) > 0 {
+		m := copy(c.text.space(), piece)
+		piece = piece[m:]
+		data, err := c.text.decode(m, false)
+		if err != nil {
+			c.fail(&violation{closeInvalidPayload, err})
+			return n
+		}
+		n += copy(to[n:], data)
+	}
 	return n
 }
 
-// next waits for the header of the next message.
-func (c *Conn) next() {
-	kind, msg, err := c.ws.NextReader()
-	switch {
-	case err != nil:
-		c.fail(err)
-	case kind == websocket.BinaryMessage:
-		c.msg, c.isText = msg, false
-	case c.base64:
-		c.msg, c.isText = msg, true
+// endFrame is called when the open frame is complete.
+func (c *Conn) endFrame() {
+	control, text := c.in.control(), c.in.message == opText
+	switch ended := c.in.end(); {
+	case control:
+		c.gotControl(c.in.op, c.control)
+		c.control = c.control[:0]
+	case ended && text:
+		if _, err := c.text.decode(0, true); err != nil {
+			c.fail(&violation{closeInvalidPayload, err})
+		}
 		c.text.reset()
-	default:
-		c.fail(&violation{websocket.CloseUnsupportedData, errText})
 	}
 }
 
-// fetch waits for data of the current message and puts it into c.plain, which
-// is empty. There may be none: a message may be empty, and so may be a frame.
-func (c *Conn) fetch() {
-	if !c.isText {
-		n, err := c.msg.Read(c.head[:])
-		c.plain = c.head[:n]
-		c.ended(err)
-		return
-	}
-	n, err := c.msg.Read(c.text.space())
-	data, bad := c.text.decode(n, err == io.EOF)
-	c.plain = data
-	if bad != nil {
-		err = &violation{websocket.CloseInvalidFramePayloadData, bad}
-	}
-	c.ended(err)
-}
-
-// ended takes the error of a read from the current message.
-func (c *Conn) ended(err error) {
-	if err == nil {
-		return
-	}
-	c.msg = nil
-	if err != io.EOF {
-		c.fail(err)
+// gotControl takes a control frame.
+func (c *Conn) gotControl(op byte, payload []byte) {
+	switch op {
+	case opPing:
+		c.gotPing(string(payload))
+	case opPong:
+		c.gotPong()
+	case opClose:
+		c.fail(parseClose(payload))
 	}
 }
 
-// fail ends reading. It finds out whether the connection failed, the peer
-// closed, or the peer did something wrong, and has the close frame sent that is
-// due. gorilla must not be asked again: it panics at the thousandth time.
+// failed takes an error of the connection, and gives it as it is to be returned.
+// A deadline ends no more than one read.
+func (c *Conn) failed(err error) error {
+	err = c.cause(err)
+	if !isTimeout(err) {
+		c.readErr = err
+	}
+	return err
+}
+
+// fail ends reading for what the peer sent, a *closed or a *violation, and has the
+// close frame sent that is due.
 func (c *Conn) fail(err error) {
-	var (
-		wrong *violation
-		bye   *websocket.CloseError
-	)
-	switch {
-	case c.src.failed:
-		c.readErr = c.cause(c.src.end)
-		return
-	case errors.As(err, &wrong):
-	case errors.As(err, &bye):
+	c.readErr = err
+	if v, ok := errors.AsType[*violation](err); ok {
+		c.sendClose(v.code)
+	} else if bye, ok := errors.AsType[*closed](err); ok {
 		c.peerEnded = true
-		c.sendClose(bye.Code)
-		c.readErr = fmt.Errorf("websocket closed by the peer with code %d", bye.Code)
-		switch bye.Code {
-		case websocket.CloseNormalClosure, websocket.CloseGoingAway, websocket.CloseNoStatusReceived:
+		c.sendClose(bye.code)
+		switch bye.code {
+		case closeNormal, closeGoingAway, closeNoStatus:
 			c.readErr = io.EOF
 		}
-		return
-	case errors.Is(err, websocket.ErrReadLimit):
-		wrong = &violation{websocket.CloseMessageTooBig, err}
-	default:
-		wrong = &violation{websocket.CloseProtocolError, err}
 	}
-	c.readErr = wrong
-	c.sendClose(wrong.code)
 }

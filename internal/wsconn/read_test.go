@@ -75,15 +75,17 @@ func TestHostileFrames(t *testing.T) {
 	for _, tt := range hostile {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				for _, atOnce := range []int{0, 1, 7} {
-					testHostile(t, tt.base64, tt.input, tt.data, tt.code, atOnce)
+				for _, late := range []bool{false, true} {
+					for _, atOnce := range []int{0, 1, 7} {
+						testHostile(t, tt.base64, late, tt.input, tt.data, tt.code, atOnce)
+					}
 				}
 			})
 		})
 	}
 }
 
-func testHostile(t *testing.T, base64 bool, input []byte, data string, code, atOnce int) {
+func testHostile(t *testing.T, base64, late bool, input []byte, data string, code, atOnce int) {
 	n := memory()
 	l := listen(t, n, ListenOptions{})
 	other := rawClient(t, n, request())
@@ -97,7 +99,7 @@ func testHostile(t *testing.T, base64 bool, input []byte, data string, code, atO
 	server := accept(t, l)
 	server.conn.(*memnet.Conn).SetMaxRead(atOnce)
 	go peer.Write(input)
-	got, err := io.ReadAll(server)
+	got, err := readAll(t, server, late)
 	// How much of a message in base64 counts before its fault depends on the cuts.
 	if string(got) != data && (!base64 || !strings.HasPrefix(data, string(got))) {
 		t.Errorf("read %q; want %q", got, data)
@@ -186,7 +188,7 @@ func TestAccepted(t *testing.T) {
 		{"long form of a short length", false, append(longFrame(0x82, 1), 1^'x'), "x"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			for _, atOnce := range []int{0, 1, 3, 255, 256, 257} {
+			for i, atOnce := range []int{0, 1, 3, 255, 256, 257, 0, 1, 3, 255} {
 				if atOnce < 255 && atOnce > 0 && len(tt.input) > 1<<20 {
 					continue // slow
 				}
@@ -198,13 +200,57 @@ func TestAccepted(t *testing.T) {
 				server.conn.(*memnet.Conn).SetMaxRead(atOnce)
 				go peer.Write(append(tt.input, closeFrame(1000)...))
 				go io.Copy(io.Discard, peer)
-				got, err := io.ReadAll(server)
+				got, err := readAll(t, server, i > 5)
 				if string(got) != tt.want || err != nil {
 					t.Errorf("%d at once: read %d bytes, %v; want %d", atOnce, len(got), err, len(tt.want))
 				}
 				peer.Close()
 			}
 		})
+	}
+}
+
+// lender lends one buffer, and finds out when it is asked for another before.
+type lender struct {
+	t    testing.TB
+	buf  []byte
+	lent bool
+}
+
+func (l *lender) Borrow() []byte {
+	if l.lent {
+		l.t.Error("borrowed twice")
+	}
+	l.lent = true
+	return l.buf
+}
+
+func (l *lender) Return() {
+	if !l.lent {
+		l.t.Error("returned what was not borrowed")
+	}
+	l.lent = false
+}
+
+// readAll reads to the end, late or not.
+func readAll(t testing.TB, c *Conn, late bool) (all []byte, err error) {
+	if !late {
+		return io.ReadAll(c)
+	}
+	l := &lender{t: t, buf: make([]byte, 64<<10)}
+	for {
+		b, err := c.ReadLate(l)
+		if (err == nil) != (len(b) > 0) || l.lent != (err == nil) {
+			t.Errorf("%d bytes, %v, borrowed: %v", len(b), err, l.lent)
+		}
+		all = append(all, b...)
+		switch {
+		case err == io.EOF:
+			return all, nil
+		case err != nil:
+			return all, err
+		}
+		l.Return()
 	}
 }
 
@@ -265,32 +311,42 @@ func TestWaitRead(t *testing.T) {
 	})
 }
 
-// Whatever a client sends after its handshake, reading ends, and returns no more
-// bytes than came.
+// Whatever a client sends after its handshake, reading ends, returns no more
+// bytes than came, and the same ones whichever way and however they are cut.
 func FuzzRead(f *testing.F) {
 	for _, tt := range hostile {
 		f.Add(tt.base64, uint8(0), tt.input)
 	}
 	f.Add(false, uint8(1), join(ping("p"), binFrame([]byte("data")), closeFrame(1000)))
+	f.Add(true, uint8(5), join(rawFrame(0x01, true, []byte("e")), ping("p"), rawFrame(0x80, true, []byte("Hh4eHg=")), binFrame([]byte("data"))))
 	f.Fuzz(func(t *testing.T, base64 bool, atOnce uint8, input []byte) {
-		var headers []string
-		if base64 {
-			headers = []string{wantBase64}
-		}
-		peer, server := rawPair(t, memory(), ListenOptions{}, headers...)
-		server.conn.(*memnet.Conn).SetMaxRead(int(atOnce))
-		go func() {
-			peer.Write(input)
-			peer.(*memnet.Conn).CloseWrite()
-			io.Copy(io.Discard, peer)
-		}()
-		got, err := io.ReadAll(server)
+		got, err := readInput(t, base64, false, atOnce, input)
 		if len(got) > len(input) {
 			t.Errorf("%d bytes came of %d", len(got), len(input))
 		}
 		if err == nil && !bytes.Contains(input, []byte{0x88}) {
 			t.Errorf("a normal end without a close frame")
 		}
-		peer.Close()
+		late, lateErr := readInput(t, base64, true, 0, input)
+		// How much of a message in base64 counts before its fault depends on the cuts.
+		if (err == nil) != (lateErr == nil) || !bytes.Equal(got, late) && !(base64 && err != nil) {
+			t.Errorf("Read: %q, %v; ReadLate: %q, %v", got, err, late, lateErr)
+		}
 	})
+}
+
+func readInput(t *testing.T, base64, late bool, atOnce uint8, input []byte) ([]byte, error) {
+	var headers []string
+	if base64 {
+		headers = []string{wantBase64}
+	}
+	peer, server := rawPair(t, memory(), ListenOptions{}, headers...)
+	defer peer.Close()
+	server.conn.(*memnet.Conn).SetMaxRead(int(atOnce))
+	go func() {
+		peer.Write(input)
+		peer.(*memnet.Conn).CloseWrite()
+		io.Copy(io.Discard, peer)
+	}()
+	return readAll(t, server, late)
 }

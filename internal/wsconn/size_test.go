@@ -56,7 +56,7 @@ func memory0() int {
 	return int(m.HeapAlloc + m.StackInuse)
 }
 
-// A message costs no allocation to write; to read, one that gorilla makes.
+// A message costs no allocation, neither to write nor to read.
 func TestAllocations(t *testing.T) {
 	client, server := pair(t, loopback(t), ListenOptions{}, DialOptions{})
 	p := make([]byte, 4096)
@@ -66,7 +66,7 @@ func TestAllocations(t *testing.T) {
 			way[1].WaitRead()
 			io.ReadFull(way[1], p)
 		})
-		if got > 1 && !raceEnabled {
+		if got > 0 && !raceEnabled {
 			t.Errorf("%s: %v allocations a message", name, got)
 		}
 	}

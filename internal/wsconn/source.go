@@ -3,122 +3,144 @@ package wsconn
 import (
 	"errors"
 	"net"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"flashproxy/internal/netwait"
 )
 
-// chunk is what one read from the socket may take: as much as the longest message
-// that is sent. Half of it costs a fifth more CPU time when all are that long.
-const chunk = 32 << 10
-
-// chunks lends buffers to the connections that have something to read.
-var chunks = sync.Pool{New: func() any { return new([chunk]byte) }}
-
 var errHandshakeTooLong = errors.New("the peer's handshake is too long")
 
-// source is the net.Conn that gorilla reads from. It waits for data without a
-// buffer, then takes a large one from a pool, reads once, and gives it back when
-// all is served: many small frames cost one system call, and an idle connection
-// holds nothing. (A connection that cannot wait by itself, as TLS, holds its
-// buffer meanwhile.)
+// source is the byte stream from the peer, below the frames. It has no buffer: what
+// it reads goes where its reader wants it, when it comes.
 //
-// It also keeps gorilla's hands off the connection. Deadlines belong to Conn.
-// What gorilla writes after the handshake is dropped: that is only close frames
-// for errors, written in the reader's way; Conn sends its own.
+// For gorilla, which does the handshake on it, it ends each read with the
+// response's head, so that gorilla holds none of the frames behind that; it keeps
+// deadlines, which belong to Conn, out of gorilla's hands.
 type source struct {
 	net.Conn
-	wait   func() error // nil: cannot
-	owned  *[chunk]byte // where unread points into, when it is ours to give back
-	unread []byte
-	end    error // what follows unread, from Conn as it came
-	failed bool  // end was given to the reader
-	budget int   // what a handshake may still take
-	open   bool  // the handshake is over
+	wait   func() error                         // nil: cannot
+	late   func(netwait.Lender) ([]byte, error) // nil: cannot
+	early  []byte                               // what came before anybody wanted it
+	head   headEnd
+	budget int // what a handshake may still take
 
 	heard   atomic.Bool // bytes came since the last tick
 	waiting atomic.Bool // somebody waits for bytes now
 }
 
 // newSource reads early first, which came before conn was handed over. budget
-// bounds the bytes that are read until the handshake is over.
+// bounds the bytes that are read of a handshake.
 func newSource(conn net.Conn, early []byte, budget int) *source {
-	return &source{Conn: conn, wait: netwait.Readable(conn), unread: early, budget: budget}
+	return &source{Conn: conn, wait: netwait.Readable(conn), late: netwait.Late(conn), early: early, budget: budget}
 }
 
-func (s *source) upgraded() { s.open = true }
-
-// buffered returns how many bytes Read can give without touching the connection.
-func (s *source) buffered() int { return len(s.unread) }
-
-// Read gives p what is buffered, or waits for one read from the connection. Its
-// errors are final, and are kept in s.end because gorilla changes them.
+// Read is for the handshake.
 func (s *source) Read(p []byte) (int, error) {
-	if !s.open {
-		if s.budget <= 0 {
-			return 0, errHandshakeTooLong
-		}
-		p = p[:min(len(p), s.budget)]
+	if s.budget <= 0 {
+		return 0, errHandshakeTooLong
 	}
-	if len(s.unread) == 0 {
-		if err := s.fill(); err != nil {
-			return 0, err
-		}
+	p = p[:min(len(p), s.budget)]
+	var n int
+	var err error
+	if len(s.early) > 0 {
+		n = copy(p, s.early)
+		s.early = s.early[n:]
+	} else {
+		n, err = s.Conn.Read(p)
 	}
-	n := copy(p, s.unread)
-	s.unread = s.unread[n:]
-	if !s.open {
-		s.budget -= n
+	if s.head == afterHead {
+		// More is wanted: it was no WebSocket.
+	} else if end := s.head.find(p[:n]); end < n {
+		s.early = append(append([]byte(nil), p[end:n]...), s.early...)
+		n = end
 	}
-	if len(s.unread) == 0 {
-		s.release()
-	}
-	return n, nil
+	s.budget -= n
+	return n, err
 }
 
-// fill gets at least one byte into unread.
-func (s *source) fill() error {
+// await returns when there is something to read, as netwait.Waiter has it, or at
+// once when that cannot be told.
+func (s *source) await() error {
+	if len(s.early) > 0 || s.wait == nil {
+		return nil
+	}
 	s.waiting.Store(true)
 	defer s.waiting.Store(false)
-	if s.end == nil && s.wait != nil {
-		s.end = s.wait()
-	}
-	if s.end == nil {
-		s.owned = chunks.Get().(*[chunk]byte)
-		n := 0
-		for n == 0 && s.end == nil {
-			n, s.end = s.Conn.Read(s.owned[:])
-		}
-		if n > 0 {
-			s.heard.Store(true)
-			s.unread = s.owned[:n]
-			return nil
-		}
-		s.release()
-	}
-	s.failed = true
-	return s.end
+	return s.wait()
 }
 
-// release gives the buffer back.
-func (s *source) release() {
-	s.unread = nil
-	if s.owned != nil {
-		chunks.Put(s.owned)
-		s.owned = nil
+// take reads once.
+func (s *source) take(p []byte) (int, error) {
+	if len(s.early) > 0 {
+		n := copy(p, s.early)
+		if s.early = s.early[n:]; len(s.early) == 0 {
+			s.early = nil
+		}
+		s.heard.Store(true)
+		return n, nil
 	}
+	s.waiting.Store(true)
+	n, err := s.Conn.Read(p)
+	s.waiting.Store(false)
+	if n > 0 {
+		s.heard.Store(true)
+		return n, nil // an error comes again
+	}
+	return 0, err
 }
 
-// Write sends the handshake, and nothing after it.
-func (s *source) Write(p []byte) (int, error) {
-	if s.open {
-		return len(p), nil
+// takeLate reads once, as netwait.LateReader has it, where that can be.
+func (s *source) takeLate(l netwait.Lender) ([]byte, error) {
+	if len(s.early) > 0 || s.late == nil {
+		buf := l.Borrow()
+		n, err := s.take(buf)
+		if n == 0 {
+			l.Return()
+			return nil, err
+		}
+		return buf[:n], nil
 	}
-	return s.Conn.Write(p)
+	s.waiting.Store(true)
+	b, err := s.late(l)
+	s.waiting.Store(false)
+	if len(b) > 0 {
+		s.heard.Store(true)
+	}
+	return b, err
 }
 
 func (s *source) SetDeadline(time.Time) error      { return nil }
 func (s *source) SetReadDeadline(time.Time) error  { return nil }
 func (s *source) SetWriteDeadline(time.Time) error { return nil }
+
+// headEnd finds the empty line that ends the head of an HTTP message, whatever
+// the pieces.
+type headEnd int
+
+// The states of headEnd. Line ends may lack their CR, as net/http has it.
+const (
+	inLine headEnd = iota
+	afterLine
+	afterLineCR
+	afterHead
+)
+
+// find returns how many bytes of p belong to the head.
+func (h *headEnd) find(p []byte) int {
+	for i, b := range p {
+		switch {
+		case *h == afterHead:
+			return i
+		case b == '\n' && *h == inLine:
+			*h = afterLine
+		case b == '\n':
+			*h = afterHead
+		case b == '\r' && *h == afterLine:
+			*h = afterLineCR
+		default:
+			*h = inLine
+		}
+	}
+	return len(p)
+}

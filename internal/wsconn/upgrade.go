@@ -48,7 +48,7 @@ func (l *Listener) serve(w http.ResponseWriter, r *http.Request) {
 		h.place.Close()
 		return
 	}
-	conn := newConn(ws, h.src, false, l.o.PingInterval)
+	conn := newConn(h.src, false, ws.Subprotocol() == subprotocol, l.o.PingInterval)
 	queued := l.gate.unlessShut(func() { l.queue <- ticket{conn, h.place} })
 	if !queued {
 		conn.drop()
