@@ -15,7 +15,7 @@ import (
 
 func TestContext(t *testing.T) {
 	cause := errors.New("asked to stop")
-	big := make([]byte, 3*ringSize)
+	big := make([]byte, 3*bufferSize)
 	for _, tt := range []struct {
 		name string
 		view view
@@ -25,7 +25,7 @@ func TestContext(t *testing.T) {
 		{"blocked in wait", whole, Options{}, func(r *rig) {}},
 		{"blocked in read", bare, Options{}, func(r *rig) {}},
 		{"blocked in write", whole, Options{}, func(r *rig) { r.a.Write(big[:100]) }},
-		{"blocked in write, ring full", whole, Options{}, func(r *rig) { go r.a.Write(big) }},
+		{"blocked in write, buffer full", whole, Options{}, func(r *rig) { go r.a.Write(big) }},
 		{"blocked in limiter", whole, Options{Limiter: never{}}, func(r *rig) { r.a.Write(big[:100]) }},
 		{"after the end of one way", whole, Options{}, func(r *rig) { r.a.CloseWrite() }},
 	} {
@@ -120,7 +120,8 @@ type broken struct{ err error }
 func (broken) Burst() int                         { return 1 }
 func (l broken) WaitN(context.Context, int) error { return l.err }
 
-// An error on one side ends the pipe although the writer to the other is blocked.
+// An error of the side that takes nothing ends the pipe although a Write to it is
+// blocked. One of the other side is seen when its bytes are taken.
 func TestErrorWhileBlocked(t *testing.T) {
 	for _, view := range []view{whole, bare} {
 		synctest.Test(t, func(t *testing.T) {
@@ -130,8 +131,10 @@ func TestErrorWhileBlocked(t *testing.T) {
 			send(t, r.a, noise(1, 10<<10))
 			r.running()
 			r.a.Abort()
+			r.running()
+			r.b.Abort()
 			if err := r.ended(); !errors.Is(err, syscall.ECONNRESET) {
-				t.Errorf("end: %v; want the reset of a", err)
+				t.Errorf("end: %v; want the reset of b", err)
 			}
 		})
 	}

@@ -1,7 +1,6 @@
 package relaypipe
 
 import (
-	"context"
 	"sync/atomic"
 	"time"
 )
@@ -24,22 +23,20 @@ func (a *activity) idle() time.Duration {
 	return time.Since(a.start) - time.Duration(a.last.Load())
 }
 
-// wait returns when ctx is done, or with ErrIdle when nothing moved for limit.
+// watch calls f, once, when nothing has moved for limit, unless stop is called before.
 // Bytes that move do not touch the timer: it fires and looks at the time of the
 // last of them.
-func (a *activity) wait(ctx context.Context, limit time.Duration) error {
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-timer.C:
-			left := limit - a.idle()
-			if left <= 0 {
-				return ErrIdle
-			}
+func (a *activity) watch(limit time.Duration, f func()) (stop func() bool) {
+	var timer *time.Timer
+	ready := make(chan struct{}) // timer is set
+	timer = time.AfterFunc(limit, func() {
+		<-ready
+		if left := limit - a.idle(); left > 0 {
 			timer.Reset(left)
+			return
 		}
-	}
+		f()
+	})
+	close(ready)
+	return timer.Stop
 }

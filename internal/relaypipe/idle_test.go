@@ -38,7 +38,7 @@ func TestIdle(t *testing.T) {
 		{"reader stopped", func(r *rig) {
 			time.Sleep(limit / 2)
 			r.b.SetReadBuffer(1)
-			send(r.t, r.a, make([]byte, ringSize))
+			send(r.t, r.a, make([]byte, bufferSize))
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -63,8 +63,8 @@ func TestSlowIsNotIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.b.SetReadBuffer(1 << 10)
-		r.run(Options{IdleTimeout: time.Minute}, whole, whole)
-		data := noise(1, 3*ringSize)
+		r.run(Options{IdleTimeout: 2 * time.Minute}, whole, whole)
+		data := noise(1, 3*bufferSize)
 		go func() {
 			r.a.Write(data)
 			r.a.Close()

@@ -95,7 +95,7 @@ func TestBurst(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			l := &asked{burst: tt.burst}
 			r := startPlain(t, Options{Limiter: l})
-			data := noise(1, 3*ringSize)
+			data := noise(1, 3*bufferSize)
 			go func() {
 				r.a.Write(data)
 				r.a.Close()

@@ -12,24 +12,25 @@ import (
 	"flashproxy/internal/memnet"
 )
 
-// A reader that stops stops the writer, and the pipe holds one ring meanwhile,
-// and the small buffer of a source that cannot wait.
+// A reader that stops stops the writer, and the pipe holds one buffer meanwhile,
+// a small one of a source that cannot wait.
 func TestBackPressure(t *testing.T) {
 	const farBuffer = 1 << 10
 	for _, tt := range []struct {
 		name string
 		view view
 		held int
+		out  int64
 	}{
-		{"can wait", whole, ringSize},
-		{"cannot wait", noWait, ringSize + smallSize},
+		{"can wait", whole, bufferSize, 1},
+		{"cannot wait", noWait, smallSize, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t)
 				r.b.SetReadBuffer(farBuffer)
 				r.run(Options{}, tt.view, whole)
-				data := noise(1, 10*ringSize)
+				data := noise(1, 10*bufferSize)
 				sent := 0
 				go func() {
 					for rest := data; len(rest) > 0; rest = rest[512:] {
@@ -44,11 +45,11 @@ func TestBackPressure(t *testing.T) {
 				// Before the pipe and after it there are buffers, too. The last of
 				// them may hold the beginning of a Write that still blocks.
 				most := memnet.DefaultBuffer + tt.held + farBuffer
-				if sent > most || sent < most-farBuffer-smallSize {
+				if sent > most || sent < memnet.DefaultBuffer {
 					t.Errorf("%d bytes left the sender; want at most %d", sent, most)
 				}
-				if n := r.rings.out.Load(); n != 1 {
-					t.Errorf("%d rings out; want 1", n)
+				if n := r.buffers.out.Load(); n != tt.out {
+					t.Errorf("%d buffers out; want %d", n, tt.out)
 				}
 				expect(t, r.b, data)
 				expectEnd(t, r.b)
@@ -83,7 +84,7 @@ func TestMerging(t *testing.T) {
 	}{
 		{"without load", false, 5, 100, []int{100, 100, 100, 100, 100}},
 		{"slow", true, 101, 100, []int{100, 100 * 100}},
-		{"slow and much", true, 11, 5000, []int{5000, chunkSize, 10*5000 - chunkSize}},
+		{"slow and much", true, 11, 5000, []int{5000, 10 * 5000}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -112,9 +113,9 @@ func TestMerging(t *testing.T) {
 	}
 }
 
-// A pipe through which nothing flows holds no ring, whatever went through it
+// A pipe through which nothing flows holds no buffer, whatever went through it
 // before.
-func TestIdleHoldsNoRing(t *testing.T) {
+func TestIdleHoldsNoBuffer(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		view view
@@ -126,7 +127,7 @@ func TestIdleHoldsNoRing(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t).run(Options{}, tt.view, tt.view)
 				r.running()
-				for _, n := range []int{0, 1, 514, smallSize + 1, chunkSize, ringSize - 1, 5*ringSize + 1} {
+				for _, n := range []int{0, 1, 514, smallSize + 1, bufferSize, bufferSize - 1, 5*bufferSize + 1} {
 					var wg sync.WaitGroup
 					for _, ends := range [][2]*memnet.Conn{{r.a, r.b}, {r.b, r.a}} {
 						wg.Go(func() { send(t, ends[0], make([]byte, n)) })
@@ -134,8 +135,8 @@ func TestIdleHoldsNoRing(t *testing.T) {
 					}
 					wg.Wait()
 					r.running()
-					if out := r.rings.out.Load(); out != 0 {
-						t.Errorf("%d rings out after %d bytes each way", out, n)
+					if out := r.buffers.out.Load(); out != 0 {
+						t.Errorf("%d buffers out after %d bytes each way", out, n)
 					}
 				}
 			})

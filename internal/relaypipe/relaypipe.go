@@ -25,7 +25,8 @@ var errDone = errors.New("done")
 // Options of a Run; the zero value has no limits.
 type Options struct {
 	// IdleTimeout ends the pipe when no byte moved in either direction for so
-	// long, not even because of the Limiter; 0 is never.
+	// long, not even because of the Limiter; 0 is never. It should be long enough for
+	// 64 KiB, which is the most that one Write takes.
 	IdleTimeout time.Duration
 	// Limiter is asked before each write. Pipes may share one. Nil is no limit.
 	Limiter Limiter
@@ -59,14 +60,16 @@ type halfCloser interface {
 // is wholly gone at its end. The error of such a clean end is nil.
 //
 // Everything else ends both directions at once, and what was read but not
-// written is dropped. The error is then context.Cause(ctx), ErrIdle, or an
+// written is dropped. (While a side takes nothing, nothing is read for it: that
+// its source has failed is seen when it takes bytes again, or at the idle timeout.)
+// The error is then context.Cause(ctx), ErrIdle, or an
 // error that says which side it was about: "read a: …", "write b: …".
 //
-// Run waits with netwait.Readable before it reads, so that an idle direction
-// holds no buffer. A connection that keeps a buffer of its own before a socket
-// must therefore be a netwait.Waiter, or not show the socket's SyscallConn.
+// Run reads with netwait.Late, so that an idle direction holds no buffer. A
+// connection that keeps a buffer of its own before a socket must therefore be a
+// netwait.LateReader or a netwait.Waiter, or not show the socket's SyscallConn.
 func Run(ctx context.Context, a, b net.Conn, o Options) (Stats, error) {
-	return newPipe(ctx, a, b, o, &rings).run()
+	return newPipe(ctx, a, b, o, &buffers).run()
 }
 
 type pipe struct {
@@ -75,15 +78,14 @@ type pipe struct {
 	a, b       net.Conn
 	o          Options
 	canHalf    bool // both ends can
-	rings      *ringPool
+	buffers    *bufferPool
 	activity   activity
 	aToB, bToA direction
 	open       atomic.Int32 // directions that are not finished, if canHalf
-	wg         sync.WaitGroup
 }
 
-func newPipe(ctx context.Context, a, b net.Conn, o Options, rings *ringPool) *pipe {
-	p := &pipe{a: a, b: b, o: o, rings: rings}
+func newPipe(ctx context.Context, a, b net.Conn, o Options, buffers *bufferPool) *pipe {
+	p := &pipe{a: a, b: b, o: o, buffers: buffers}
 	p.ctx, p.end = context.WithCancelCause(ctx)
 	_, aCan := a.(halfCloser)
 	_, bCan := b.(halfCloser)
@@ -98,27 +100,31 @@ func newPipe(ctx context.Context, a, b net.Conn, o Options, rings *ringPool) *pi
 	return p
 }
 
+// run does one direction itself: with the other that makes two goroutines.
 func (p *pipe) run() (Stats, error) {
-	p.wg.Go(p.aToB.read)
-	p.wg.Go(p.bToA.read)
+	var closing sync.WaitGroup
+	// Close may take its time, such as for a WebSocket's closing handshake.
+	closing.Add(1)
+	context.AfterFunc(p.ctx, func() {
+		defer closing.Done()
+		closing.Go(func() { p.a.Close() })
+		p.b.Close()
+	})
 	if p.o.IdleTimeout > 0 {
-		if err := p.activity.wait(p.ctx, p.o.IdleTimeout); err != nil {
-			p.end(err)
-		}
+		stop := p.activity.watch(p.o.IdleTimeout, func() { p.end(ErrIdle) })
+		defer stop()
 	}
+	var other sync.WaitGroup
+	other.Go(p.bToA.copy)
+	p.aToB.copy()
+	other.Wait()
+	// One that has ended without ending the pipe was the first of a half-closed pair.
 	<-p.ctx.Done()
+	closing.Wait()
 	err := context.Cause(p.ctx)
 	if err == errDone {
 		err = nil
 	}
-	// Close may take its time, such as for a WebSocket's closing handshake.
-	p.wg.Go(func() { p.a.Close() })
-	p.wg.Go(func() { p.b.Close() })
-	p.aToB.stop()
-	p.bToA.stop()
-	p.wg.Wait()
-	p.aToB.release()
-	p.bToA.release()
 	return Stats{AToB: p.aToB.delivered, BToA: p.bToA.delivered}, err
 }
 

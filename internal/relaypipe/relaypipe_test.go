@@ -94,7 +94,7 @@ func TestCloseLosesNothing(t *testing.T) {
 				r := newRig(t)
 				r.b.SetReadBuffer(10)
 				r.run(Options{}, tt.viewA, tt.viewB)
-				data := noise(1, 100<<10) // what the pipe and the buffers before it hold
+				data := noise(1, 60<<10) // what the buffers before the pipe hold
 				send(t, r.a, data)
 				r.a.Close()
 				r.running()

@@ -38,7 +38,7 @@ type rig struct {
 	t            *testing.T
 	a, b         *memnet.Conn // the test's ends
 	nearA, nearB *memnet.Conn // the pipe's ends
-	rings        ringPool
+	buffers      bufferPool
 	cancel       context.CancelCauseFunc
 	start        time.Time
 	done         chan struct{}
@@ -59,7 +59,7 @@ func (r *rig) run(o Options, viewA, viewB view) *rig {
 	r.cancel = cancel
 	go func() {
 		defer close(r.done)
-		r.stats, r.err = newPipe(ctx, viewA(r.nearA), viewB(r.nearB), o, &r.rings).run()
+		r.stats, r.err = newPipe(ctx, viewA(r.nearA), viewB(r.nearB), o, &r.buffers).run()
 	}()
 	r.t.Cleanup(func() { // leaves nothing behind when a test gave up
 		cancel(errors.New("test ended"))
@@ -83,8 +83,8 @@ func (r *rig) ended() error {
 			r.t.Errorf("the pipe left %s open: %v", name, err)
 		}
 	}
-	if n := r.rings.out.Load(); n != 0 {
-		r.t.Errorf("%d rings are still out", n)
+	if n := r.buffers.out.Load(); n != 0 {
+		r.t.Errorf("%d buffers are still out", n)
 	}
 	return r.err
 }
