@@ -10,64 +10,78 @@ import (
 // There is one in Memory.classes for each Class that somebody stands in.
 type class struct {
 	Class
-	regs  list[entry]
-	polls list[waiter]
+	regs  line // of Memory.endpoints
+	polls line // of Memory.places
 	// first is where to begin looking in regs: no entry before it has a free
 	// use. It passes each entry that is held once, where a look from the head
 	// would pass all of them each time.
-	first *node[entry]
+	first ref
 }
 
 // classFor gives the class c, made if need be. The copy of the transport's name
 // keeps alive nothing of the message that it came in, and is the only one in the pool.
-func (m *Memory) classFor(c Class) *class {
-	if found := m.classes[c]; found != nil {
+func (m *Memory) classFor(c Class) ref {
+	if found := m.byClass[c]; found != 0 {
 		return found
 	}
 	c.Transport = registration.Transport{
 		Inner: strings.Clone(c.Transport.Inner),
 		Outer: strings.Clone(c.Transport.Outer),
 	}
-	made := &class{Class: c}
-	m.classes[c] = made
-	return made
+	r, made := m.classes.take()
+	made.item.Class = c
+	m.byClass[c] = r
+	return r
 }
 
-// forget drops c when nobody stands in it: anybody can name a new transport, so
-// names must not pile up.
-func (m *Memory) forget(c *class) {
-	if c.regs.head == nil && c.polls.head == nil {
-		delete(m.classes, c.Class)
+func (m *Memory) class(r ref) *class { return &m.classes.at(r).item }
+
+// forget drops a class when nobody stands in it: anybody can name a new transport,
+// so names must not pile up.
+func (m *Memory) forget(r ref) {
+	if c := m.class(r); c.regs.head == 0 && c.polls.head == 0 {
+		delete(m.byClass, c.Class)
+		m.classes.give(r)
 	}
 }
 
-// add puts the place n of e at the end.
-func (c *class) add(n *node[entry], e *entry) {
-	c.regs.append(n, e, e.age.seq)
-	if c.first == nil {
-		c.first = n
+// stand puts the endpoint r at the end of its class.
+func (m *Memory) stand(r ref, seq uint64) {
+	c := m.class(m.endpoints.at(r).item.class)
+	m.endpoints.append(&c.regs, r, seq)
+	if c.first == 0 {
+		c.first = r
 	}
 }
 
-// remove takes the place n out.
-func (c *class) remove(n *node[entry]) {
-	if c.first == n {
+// leave takes the endpoint r out of its class.
+func (m *Memory) leave(r ref) {
+	n := m.endpoints.at(r)
+	c := m.class(n.item.class)
+	if c.first == r {
 		c.first = n.next
 	}
-	c.regs.remove(n)
+	m.endpoints.remove(&c.regs, r)
+	m.forget(n.item.class)
 }
 
-// restore makes the place n, whose entry has a free use again, be seen.
-func (c *class) restore(n *node[entry]) {
-	if c.first == nil || n.seq < c.first.seq {
-		c.first = n
+// restore makes the endpoint r, whose entry has a free use again, be seen.
+func (m *Memory) restore(r ref) {
+	n := m.endpoints.at(r)
+	c := m.class(n.item.class)
+	if c.first == 0 || n.seq < m.endpoints.at(c.first).seq {
+		c.first = r
 	}
 }
 
-// oldestFree gives the place of the oldest entry with a free use, or nil.
-func (c *class) oldestFree() *node[entry] {
-	for c.first != nil && !c.first.item.free() {
-		c.first = c.first.next
+// oldestFree gives the endpoint in c of the oldest entry with a free use, or 0.
+func (m *Memory) oldestFree(c *class) ref {
+	for c.first != 0 {
+		n := m.endpoints.at(c.first)
+		if m.entry(n.item.entry).free() {
+			break
+		}
+		c.first = n.next
 	}
 	return c.first
 }

@@ -2,166 +2,165 @@ package pool
 
 import (
 	"math"
-	"net/netip"
 	"slices"
 	"time"
 
 	"flashproxy/internal/registration"
 )
 
-// entry is a waiting registration.
+// entry is a waiting registration. Its node stands in Memory.age.
 type entry struct {
-	age       node[entry]   // its place in Memory.entries
-	expires   time.Duration // since Memory.start
-	left      int32         // uses that are not committed; 0 when it waits no more
-	held      int32         // those of them that are claimed now
-	endpoints []endpoint
+	expires time.Duration // since Memory.start
+	left    int32         // uses that are not committed
+	held    int32         // those of them that are claimed now
+	first   ref           // of its endpoints, linked by more
 }
 
-// endpoint is one of the alternatives of an entry.
+// endpoint is one of the alternatives of an entry. The first of each class
+// stands in class.regs.
 type endpoint struct {
-	addr  netip.AddrPort
-	class *class
-	place node[entry] // in class.regs; only the first endpoint of each class has one
+	addr  address
+	entry ref
+	class ref
+	more  ref
 }
 
 // hold is the Token of a Claim. It is empty once the claim has ended.
 type hold struct {
 	pool  *Memory
-	entry *entry
-}
-
-// end empties h and gives its entry, unless it was empty or the entry waits no
-// more: it has expired or was replaced.
-func (h *hold) end() *entry {
-	e := h.entry
-	h.entry = nil
-	if e == nil || e.left == 0 {
-		return nil
-	}
-	return e
+	entry ref
+	seq   uint64 // of the entry: its number may be another's by now
 }
 
 // free tells whether there is a use that nobody holds.
 func (e *entry) free() bool { return e.left > e.held }
 
-// newEntry makes an entry with n endpoints. Nearly all have one: that is a
-// single allocation.
-func newEntry(n int) *entry {
-	if n != 1 {
-		return &entry{endpoints: make([]endpoint, n)}
-	}
-	both := new(struct {
-		entry
-		only [1]endpoint
-	})
-	both.endpoints = both.only[:]
-	return &both.entry
-}
+func (m *Memory) entry(r ref) *entry { return &m.entries.at(r).item }
 
-// plain is a with a v4-mapped address as the IPv4 address that it is, so that
-// equal addresses are equal keys.
-func plain(a netip.AddrPort) netip.AddrPort {
-	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+// end empties h and gives its entry, or 0 if it was empty or the entry waits no
+// more: it has expired or was replaced.
+func (m *Memory) end(h *hold) ref {
+	r := h.entry
+	h.entry = 0
+	if r != 0 && m.entries.at(r).seq != h.seq {
+		return 0
+	}
+	return r
 }
 
 // add lines up a new registration behind all others.
-func (m *Memory) add(reg registration.Registration) *entry {
-	e := newEntry(len(reg.Endpoints))
-	e.left = int32(min(m.config.Uses, math.MaxInt32))
-	e.expires = time.Since(m.start) + m.config.TTL
+func (m *Memory) add(reg registration.Registration) ref {
+	r, n := m.entries.take()
 	m.seq++
-	m.entries.append(&e.age, e, m.seq)
+	n.item.expires = time.Since(m.start) + m.config.TTL
+	n.item.left = int32(min(m.config.Uses, math.MaxInt32))
+	m.entries.append(&m.age, r, m.seq)
 	m.count++
-	for i, given := range reg.Endpoints {
-		ep := &e.endpoints[i]
-		ep.addr = plain(given.Addr)
-		ep.class = m.classFor(ClassOf(given))
-		m.byAddr[ep.addr] = e
-		if !slices.ContainsFunc(e.endpoints[:i], func(o endpoint) bool { return o.class == ep.class }) {
-			ep.class.add(&ep.place, e)
+	for _, given := range slices.Backward(reg.Endpoints) {
+		p, ep := m.endpoints.take()
+		ep.item = endpoint{addr: addressOf(given.Addr), entry: r, class: m.classFor(ClassOf(given)), more: n.item.first}
+		n.item.first = p
+		m.byAddr.add(ep.item.addr, p)
+	}
+	for p := n.item.first; p != 0; p = m.endpoints.at(p).item.more {
+		if m.firstOf(r, m.endpoints.at(p).item.class) == p {
+			m.stand(p, m.seq)
 		}
 	}
 	m.wind()
-	return e
+	return r
 }
 
-// remove ends the wait of e. Claims of it that are held then mean nothing.
-func (m *Memory) remove(e *entry) {
-	for i := range e.endpoints {
-		ep := &e.endpoints[i]
-		delete(m.byAddr, ep.addr)
-		if ep.place.item != nil {
-			ep.class.remove(&ep.place)
-			m.forget(ep.class)
-		}
+// firstOf gives the first endpoint of the entry r in a class.
+func (m *Memory) firstOf(r, class ref) ref {
+	p := m.entry(r).first
+	for m.endpoints.at(p).item.class != class {
+		p = m.endpoints.at(p).item.more
 	}
-	m.entries.remove(&e.age)
+	return p
+}
+
+// remove ends the wait of the entry r. Claims of it that are held then mean nothing.
+func (m *Memory) remove(r ref) {
+	for p := m.entry(r).first; p != 0; {
+		n := m.endpoints.at(p)
+		more := n.item.more
+		m.byAddr.remove(n.item.addr, p)
+		if n.seq != 0 {
+			m.leave(p)
+		}
+		m.endpoints.give(p)
+		p = more
+	}
+	m.entries.remove(&m.age, r)
+	m.entries.give(r)
 	m.count--
-	e.left = 0
 	m.wind()
 }
 
-// oldest gives the registration that a poll gets now, or nil. It passes at most
+// oldest gives the registration that a poll gets now, or 0. It passes at most
 // as many free ones as the poll serves clients.
-func (m *Memory) oldest(classes []Class, served set) *entry {
-	var space [8]*node[entry] // on the stack; more classes than that are rare
-	lines := merge[entry](space[:0])
+func (m *Memory) oldest(classes []Class, served set) ref {
+	var space [8]ref // on the stack; more classes than that are rare
+	lines := merge(space[:0])
 	for _, c := range classes {
-		if found := m.classes[c]; found != nil {
-			lines = append(lines, found.oldestFree())
+		if found := m.byClass[c]; found != 0 {
+			lines = append(lines, m.oldestFree(m.class(found)))
 		}
 	}
-	var second *entry
-	for e := lines.next(); e != nil; e = lines.next() {
+	var second ref
+	for p := m.endpoints.next(lines); p != 0; p = m.endpoints.next(lines) {
+		r := m.endpoints.at(p).item.entry
 		switch {
-		case !e.free():
-		case !served.hasAny(e):
-			return e
-		case second == nil:
-			second = e
+		case !m.entry(r).free():
+		case !m.hasAny(served, r):
+			return r
+		case second == 0:
+			second = r
 		}
 	}
 	return second
 }
 
-// hold takes a free use of e, which has an endpoint in one of the classes.
-func (m *Memory) hold(e *entry, classes []Class) Claim {
-	i := slices.IndexFunc(e.endpoints, func(ep endpoint) bool {
-		return slices.Contains(classes, ep.class.Class)
-	})
-	ep := &e.endpoints[i]
-	e.held++
+// hold takes a free use of the entry r, which has an endpoint in one of the classes.
+func (m *Memory) hold(r ref, classes []Class) Claim {
+	n := m.entries.at(r)
+	n.item.held++
+	ep := &m.endpoints.at(n.item.first).item
+	for !slices.Contains(classes, m.class(ep.class).Class) {
+		ep = &m.endpoints.at(ep.more).item
+	}
 	return Claim{
-		Endpoint: registration.Endpoint{Addr: ep.addr, Transport: ep.class.Transport},
-		Token:    &hold{m, e},
+		Endpoint: registration.Endpoint{Addr: ep.addr.addrPort(), Transport: m.class(ep.class).Transport},
+		Token:    &hold{m, r, n.seq},
 	}
 }
 
 // release puts what h holds back; it goes to a waiting poll if it can.
 func (m *Memory) release(h *hold) {
-	e := h.end()
-	if e == nil {
+	r := m.end(h)
+	if r == 0 {
 		return
 	}
+	e := m.entry(r)
 	e.held--
-	for i := range e.endpoints {
-		if ep := &e.endpoints[i]; ep.place.item != nil {
-			ep.class.restore(&ep.place)
+	for p := e.first; p != 0; p = m.endpoints.at(p).item.more {
+		if m.endpoints.at(p).seq != 0 {
+			m.restore(p)
 		}
 	}
-	m.offer(e)
+	m.offer(r)
 }
 
 // commit uses up what h holds.
 func (m *Memory) commit(h *hold) {
-	e := h.end()
-	if e == nil {
+	r := m.end(h)
+	if r == 0 {
 		return
 	}
+	e := m.entry(r)
 	e.held--
-	e.left--
-	if e.left == 0 {
-		m.remove(e)
+	if e.left--; e.left == 0 {
+		m.remove(r)
 	}
 }

@@ -5,12 +5,12 @@ import "time"
 // expire removes what has waited for its TTL. Each operation begins with it, so
 // what is seen is right to the moment.
 func (m *Memory) expire() {
-	if m.entries.head == nil {
+	if m.age.head == 0 {
 		return
 	}
 	now := time.Since(m.start)
-	for n := m.entries.head; n != nil && n.item.expires <= now; n = m.entries.head {
-		m.remove(n.item)
+	for m.age.head != 0 && m.entry(m.age.head).expires <= now {
+		m.remove(m.age.head)
 	}
 }
 
@@ -27,12 +27,12 @@ func (m *Memory) tick() {
 // wind makes the timer run while there are registrations, and only then. A timer that
 // runs is left alone: it may tick early, when the oldest has gone, never late.
 func (m *Memory) wind() {
-	oldest := m.entries.head
+	oldest := m.age.head
 	switch {
-	case oldest == nil && m.ticking:
+	case oldest == 0 && m.ticking:
 		m.timer.Stop()
-	case oldest != nil && !m.ticking:
-		m.timer.Reset(oldest.item.expires - time.Since(m.start))
+	case oldest != 0 && !m.ticking:
+		m.timer.Reset(m.entry(oldest).expires - time.Since(m.start))
 	}
-	m.ticking = oldest != nil
+	m.ticking = oldest != 0
 }

@@ -3,7 +3,6 @@ package pool
 import (
 	"context"
 	"errors"
-	"net/netip"
 	"sync"
 	"time"
 
@@ -16,8 +15,8 @@ const (
 	DefaultTTL = 10 * time.Minute
 	// DefaultUses is what the design says (flash-proxy-design, section 8).
 	DefaultUses = 1
-	// DefaultMaxRegistrations is about 25 MB of a Memory: 245 bytes for each
-	// registration with one endpoint. The worst is 7 KB each, with sixteen endpoints
+	// DefaultMaxRegistrations is about 11 MB of a Memory: 105 bytes for each
+	// registration with one endpoint. The worst is 5 KB each, with sixteen endpoints
 	// whose transports nobody else has.
 	DefaultMaxRegistrations = 100_000
 	// DefaultMaxWaiting bounds what the polls' own goroutines and connections
@@ -63,19 +62,27 @@ var (
 // So what an operation costs does not depend on how many wait.
 type Memory struct {
 	config Config
-	start  time.Time     // times are counted from here
-	done   chan struct{} // closed by Close
+	start  time.Time // times are counted from here
 
-	mu      sync.Mutex // guards all below
-	closed  bool
-	seq     uint64 // of whoever came last
-	classes map[Class]*class
-	byAddr  map[netip.AddrPort]*entry
-	entries list[entry] // oldest first, which is also the first to expire
-	count   int         // of entries
-	waiting int         // polls
-	timer   *time.Timer // calls tick
-	ticking bool        // the timer runs
+	mu     sync.Mutex // guards all below
+	closed bool
+	seq    uint64 // of whoever came last
+
+	entries   arena[entry]
+	age       line // of entries, the oldest first, which is also the first to expire
+	count     int  // of entries
+	endpoints arena[endpoint]
+	byAddr    index
+	timer     *time.Timer // calls tick
+	ticking   bool        // the timer runs
+
+	polls   arena[*waiter]
+	line    line // of polls
+	waiting int  // polls
+	places  arena[place]
+
+	classes arena[class]
+	byClass map[Class]ref
 }
 
 var _ Pool = (*Memory)(nil)
@@ -85,9 +92,8 @@ func NewMemory(c Config) *Memory {
 	m := &Memory{
 		config:  c.withDefaults(),
 		start:   time.Now(),
-		done:    make(chan struct{}),
-		classes: make(map[Class]*class),
-		byAddr:  make(map[netip.AddrPort]*entry),
+		byAddr:  newIndex(),
+		byClass: make(map[Class]ref),
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -121,8 +127,8 @@ func (m *Memory) Register(ctx context.Context, reg registration.Registration) er
 		return err
 	}
 	for _, given := range reg.Endpoints {
-		if e := m.byAddr[plain(given.Addr)]; e != nil {
-			m.remove(e) // a refresh, which so has made room for itself
+		if p := m.byAddr.find(addressOf(given.Addr), &m.endpoints); p != 0 {
+			m.remove(m.endpoints.at(p).item.entry) // a refresh, which so has made room for itself
 		}
 	}
 	if m.count >= m.config.MaxRegistrations {
@@ -134,40 +140,39 @@ func (m *Memory) Register(ctx context.Context, reg registration.Registration) er
 
 // Claim implements Pool. Between two polls that want the same, who waits for
 // the lock first comes first.
-func (m *Memory) Claim(ctx context.Context, want Want) (Claim, error) {
-	claim, w, err := m.claim(ctx, want)
+func (m *Memory) Claim(ctx context.Context, want Want) (claim Claim, err error) {
+	w, err := m.claim(ctx, &want, &claim)
 	if w == nil {
 		return claim, err
 	}
-	timer := time.NewTimer(want.Wait)
-	defer timer.Stop()
+	// A select with few cases, and a claim that is there once, keep small what
+	// a waiting poll takes of the heap and of its stack.
 	select {
-	case <-w.given:
-	case <-timer.C:
+	case <-w.ended:
 	case <-ctx.Done():
-	case <-m.done:
 	}
 	return m.settle(ctx, w)
 }
 
-// claim gives a claim, or a waiter to wait for one.
-func (m *Memory) claim(ctx context.Context, want Want) (Claim, *waiter, error) {
+// claim makes a claim, or gives a waiter to wait for one.
+func (m *Memory) claim(ctx context.Context, want *Want, claim *Claim) (*waiter, error) {
 	served := newSet(want.Served) // before the lock: it may be long
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := m.ready(ctx); err != nil {
-		return Claim{}, nil, err
+		return nil, err
 	}
-	if e := m.oldest(want.Classes, served); e != nil {
-		return m.hold(e, want.Classes), nil, nil
+	if r := m.oldest(want.Classes, served); r != 0 {
+		*claim = m.hold(r, want.Classes)
+		return nil, nil
 	}
 	switch {
 	case want.Wait <= 0:
-		return Claim{}, nil, ErrNone
+		return nil, ErrNone
 	case m.waiting >= m.config.MaxWaiting:
-		return Claim{}, nil, ErrBusy
+		return nil, ErrBusy
 	}
-	return Claim{}, m.enqueue(want.Classes, served), nil
+	return m.enqueue(want, served), nil
 }
 
 // settle ends the wait of w with what it was given, unless it cannot use that
@@ -178,10 +183,10 @@ func (m *Memory) settle(ctx context.Context, w *waiter) (Claim, error) {
 	if m.closed {
 		return Claim{}, ErrClosed
 	}
-	held, given := w.claim.Token.(*hold)
-	if !given {
+	if w.waiting != 0 {
 		m.dequeue(w)
 	}
+	held, given := w.claim.Token.(*hold)
 	err := m.ready(ctx)
 	switch {
 	case err == nil && given:
@@ -197,15 +202,15 @@ func (m *Memory) settle(ctx context.Context, w *waiter) (Claim, error) {
 // Commit implements Pool. To end a claim again does nothing. It asks no store, so
 // it does not look at its context, and neither does Release.
 func (m *Memory) Commit(_ context.Context, c Claim) error {
-	return m.end(c, m.commit)
+	return m.finish(c, m.commit)
 }
 
 // Release implements Pool.
 func (m *Memory) Release(_ context.Context, c Claim) error {
-	return m.end(c, m.release)
+	return m.finish(c, m.release)
 }
 
-func (m *Memory) end(c Claim, how func(*hold)) error {
+func (m *Memory) finish(c Claim, how func(*hold)) error {
 	h, ok := c.Token.(*hold)
 	if !ok || h.pool != m {
 		return errToken
@@ -237,9 +242,12 @@ func (m *Memory) Close() error {
 		return ErrClosed
 	}
 	m.closed = true
-	close(m.done)
 	m.timer.Stop()
-	m.classes, m.byAddr, m.entries = nil, nil, list[entry]{}
-	m.count, m.waiting = 0, 0
+	for m.line.head != 0 {
+		m.dequeue(m.polls.at(m.line.head).item)
+	}
+	m.entries, m.age, m.count = arena[entry]{}, line{}, 0
+	m.endpoints, m.byAddr = arena[endpoint]{}, index{}
+	m.classes, m.byClass = arena[class]{}, nil
 	return nil
 }

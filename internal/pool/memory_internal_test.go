@@ -36,7 +36,7 @@ var websocket4 = Want{Classes: []Class{{websocket, Family4}}}
 func (m *Memory) sizes() [4]int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return [4]int{m.count, len(m.byAddr), len(m.classes), m.waiting}
+	return [4]int{m.count, m.byAddr.count, len(m.byClass), m.waiting}
 }
 
 // TestMemoryEndsOnce: a claim ends once, and in its own pool.
@@ -94,11 +94,11 @@ func TestMemorySettle(t *testing.T) {
 			defer m.Close()
 			want := websocket4
 			want.Wait = time.Hour
-			_, first, err := m.claim(t.Context(), want)
+			first, err := m.claim(t.Context(), &want, new(Claim))
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, second, err := m.claim(t.Context(), want)
+			second, err := m.claim(t.Context(), &want, new(Claim))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -131,7 +131,7 @@ func TestMemoryLooksNoFurther(t *testing.T) {
 			if want.Served = []netip.AddrPort{client(1, 1).Endpoints[0].Addr}; i == ahead {
 				want.Served = nil
 			}
-			_, w, err := m.claim(t.Context(), want)
+			w, err := m.claim(t.Context(), &want, new(Claim))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -145,7 +145,7 @@ func TestMemoryLooksNoFurther(t *testing.T) {
 	}
 }
 
-// TestMemoryAllocs: a match allocates the entry and the claim's token, and a
+// TestMemoryAllocs: a match allocates the token of the claim, and a
 // poll for which nobody is there nothing.
 func TestMemoryAllocs(t *testing.T) {
 	m := NewMemory(Config{})
@@ -167,8 +167,8 @@ func TestMemoryAllocs(t *testing.T) {
 		if err := m.Commit(ctx, c); err != nil {
 			t.Fatal(err)
 		}
-	}); got != 2 {
-		t.Errorf("a match allocates %v times; want 2", got)
+	}); got != 1 {
+		t.Errorf("a match allocates %v times; want 1", got)
 	}
 	none := Want{Classes: []Class{{websocket, Family6}, {websocket, FamilyNone}}}
 	if got := testing.AllocsPerRun(1000, func() {

@@ -1,6 +1,9 @@
 package pool
 
-import "net/netip"
+import (
+	"net/netip"
+	"time"
+)
 
 // maxLook is how many waiting polls that list a client as served are passed over
 // for one that does not. That many proxies of one client are beyond what a
@@ -11,20 +14,23 @@ const maxLook = 64
 type waiter struct {
 	classes []Class
 	served  set
-	places  []place
-	claim   Claim         // guarded by Memory.mu, written once, before
-	given   chan struct{} // is closed
+	places  []ref       // where it stands, in each of its classes
+	waiting ref         // in Memory.polls; 0 when it stands nowhere
+	timer   *time.Timer // calls giveUp
+	// claim is what it was given, if its Token is not nil.
+	claim Claim
+	ended chan struct{} // closed when it stands nowhere any more
 }
 
 // place is where a waiter stands in one class.
 type place struct {
-	node[waiter]
-	class *class
+	*waiter
+	class ref
 }
 
 // set is what a poll serves. Of the few hundred that a poll may list, a look
 // over all for each registration would be felt.
-type set map[netip.AddrPort]struct{}
+type set map[address]struct{}
 
 func newSet(addrs []netip.AddrPort) set {
 	if len(addrs) == 0 {
@@ -32,18 +38,18 @@ func newSet(addrs []netip.AddrPort) set {
 	}
 	s := make(set, len(addrs))
 	for _, a := range addrs {
-		s[plain(a)] = struct{}{}
+		s[addressOf(a)] = struct{}{}
 	}
 	return s
 }
 
-// hasAny tells whether any endpoint of e is in s.
-func (s set) hasAny(e *entry) bool {
+// hasAny tells whether any endpoint of the entry r is in s.
+func (m *Memory) hasAny(s set, r ref) bool {
 	if len(s) == 0 {
 		return false
 	}
-	for i := range e.endpoints {
-		if _, ok := s[e.endpoints[i].addr]; ok {
+	for p := m.entry(r).first; p != 0; p = m.endpoints.at(p).item.more {
+		if _, ok := s[m.endpoints.at(p).item.addr]; ok {
 			return true
 		}
 	}
@@ -51,65 +57,87 @@ func (s set) hasAny(e *entry) bool {
 }
 
 // enqueue makes a poll wait, behind all others.
-func (m *Memory) enqueue(classes []Class, served set) *waiter {
+func (m *Memory) enqueue(want *Want, served set) *waiter {
 	w := &waiter{
-		classes: classes,
+		classes: want.Classes,
 		served:  served,
-		places:  make([]place, len(classes)),
-		given:   make(chan struct{}),
+		places:  make([]ref, len(want.Classes)),
+		ended:   make(chan struct{}),
 	}
 	m.seq++
 	m.waiting++
-	for i, c := range classes {
-		p := &w.places[i]
-		p.class = m.classFor(c)
-		p.class.polls.append(&p.node, w, m.seq)
+	var n *node[*waiter]
+	w.waiting, n = m.polls.take()
+	n.item = w
+	m.polls.append(&m.line, w.waiting, m.seq)
+	for i, c := range want.Classes {
+		r, n := m.places.take()
+		w.places[i], n.item = r, place{w, m.classFor(c)}
+		m.places.append(&m.class(n.item.class).polls, r, m.seq)
 	}
+	w.timer = time.AfterFunc(want.Wait, func() { m.giveUp(w) })
 	return w
 }
 
-// dequeue ends the wait of w.
+// dequeue ends the wait of w, which waits.
 func (m *Memory) dequeue(w *waiter) {
+	w.timer.Stop()
+	for _, r := range w.places {
+		class := m.places.at(r).item.class
+		m.places.remove(&m.class(class).polls, r)
+		m.places.give(r)
+		m.forget(class)
+	}
+	m.polls.remove(&m.line, w.waiting)
+	m.polls.give(w.waiting)
 	m.waiting--
-	for i := range w.places {
-		p := &w.places[i]
-		p.class.polls.remove(&p.node)
-		m.forget(p.class)
+	w.waiting = 0
+	close(w.ended)
+}
+
+// giveUp is called by the timer of w.
+func (m *Memory) giveUp(w *waiter) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if w.waiting != 0 {
+		m.dequeue(w)
 	}
 }
 
-// offer gives the free uses of e to waiting polls.
-func (m *Memory) offer(e *entry) {
-	for e.free() {
-		w := m.longest(e)
+// offer gives the free uses of the entry r to waiting polls.
+func (m *Memory) offer(r ref) {
+	for m.entry(r).free() {
+		w := m.longest(r)
 		if w == nil {
 			return
 		}
 		m.dequeue(w)
-		w.claim = m.hold(e, w.classes)
-		close(w.given)
+		w.claim = m.hold(r, w.classes)
 	}
 }
 
-// longest gives the poll that a use of e goes to, or nil.
-func (m *Memory) longest(e *entry) *waiter {
-	var space [8]*node[waiter]
-	lines := merge[waiter](space[:0])
-	for i := range e.endpoints {
-		if ep := &e.endpoints[i]; ep.place.item != nil {
-			lines = append(lines, ep.class.polls.head)
+// longest gives the poll that a use of the entry r goes to, or nil.
+func (m *Memory) longest(r ref) *waiter {
+	var space [8]ref
+	lines := merge(space[:0])
+	for p := m.entry(r).first; p != 0; p = m.endpoints.at(p).item.more {
+		if n := m.endpoints.at(p); n.seq != 0 {
+			lines = append(lines, m.class(n.item.class).polls.head)
 		}
 	}
-	first := lines.next()
-	w := first
+	first := m.places.next(lines)
+	if first == 0 {
+		return nil
+	}
+	p := first
 	for range maxLook {
-		if w == nil {
-			return first
+		if p == 0 {
+			break
 		}
-		if !w.served.hasAny(e) {
+		if w := m.places.at(p).item.waiter; !m.hasAny(w.served, r) {
 			return w
 		}
-		w = lines.next()
+		p = m.places.next(lines)
 	}
-	return first
+	return m.places.at(first).item.waiter
 }
