@@ -20,49 +20,80 @@ type question struct {
 	source netip.Addr // who asks, the zero Addr if that is not known
 	family pool.Family
 	wait   time.Duration
+	// crowded: it may not wait, for its source has too many polls that do.
+	crowded bool
 }
 
-// find waits for a client, and a relay for it. The claim must be ended. Errors are
-// those of the pool, and pool.ErrClosed when the server stops.
-func (s *Server) find(ctx context.Context, q question) (pool.Claim, registration.Relay, error) {
-	for until := time.Now().Add(q.wait); ; {
-		if s.done.Err() != nil {
-			return pool.Claim{}, registration.Relay{}, pool.ErrClosed
-		}
+// given is what a poll gets. The claim must be ended.
+type given struct {
+	claim pool.Claim
+	relay registration.Relay
+}
+
+// find waits for a client, and a relay for it. Errors are those of the pool, and
+// pool.ErrClosed when the server stops.
+//
+// Polls wait below here, ten thousand at a time, each on a stack of its own. It stays
+// within 4 KiB, of which net/http has half, if the functions on the way have few variables:
+// what has many is done in others, which have returned by then.
+func (s *Server) find(ctx context.Context, q *question) (*given, error) {
+	until := time.Now().Add(q.wait)
+	for s.done.Err() == nil {
 		t := s.table.Load()
-		claim, err := s.claim(ctx, t, pool.Want{
-			Classes: t.classes(q.outers, q.family),
-			Served:  q.served,
-			Wait:    max(0, time.Until(until)),
-		})
-		if err != nil {
-			if t.ctx.Err() != nil && ctx.Err() == nil {
-				continue // other relays, or the end
-			}
-			return pool.Claim{}, registration.Relay{}, err
+		g, err := s.ask(ctx, t, q, max(0, time.Until(until)))
+		switch {
+		case g != nil:
+			return g, nil
+		case err != nil && (t.ctx.Err() == nil || ctx.Err() != nil):
+			return nil, err
 		}
-		// Of the newest relays: those that the claim was made for may be gone.
-		relay, ok := s.pick(claim.Endpoint.Transport.Inner, q)
-		if ok {
-			return claim, relay, nil
-		}
-		s.end(ctx, s.pool.Release, claim)
+		// There are other relays, or the end has come.
+	}
+	return nil, pool.ErrClosed
+}
+
+// ask asks the pool, until the poll or the table ends. It gives nothing, and no
+// error, when the relays for a claim are gone.
+func (s *Server) ask(ctx context.Context, t *table, q *question, wait time.Duration) (*given, error) {
+	ctx, end := t.bound(ctx, wait)
+	defer end()
+	claim, err := s.pool.Claim(ctx, pool.Want{Classes: t.classes(q.outers, q.family), Served: q.served, Wait: wait})
+	if err != nil {
+		return nil, err
+	}
+	return s.give(claim, q), nil
+}
+
+// bound is a context for a claim that may wait. Its end must be called.
+func (t *table) bound(ctx context.Context, wait time.Duration) (_ context.Context, end func()) {
+	if wait <= 0 {
+		b := newBounded(ctx, storeTimeout)
+		return b, b.stop
+	}
+	ctx, cancel := context.WithTimeout(ctx, wait+storeTimeout)
+	stop := context.AfterFunc(t.ctx, cancel)
+	return ctx, func() {
+		stop()
+		cancel()
 	}
 }
 
-// claim asks the pool, until the poll or the table ends.
-func (s *Server) claim(ctx context.Context, t *table, w pool.Want) (pool.Claim, error) {
-	ctx, cancel := context.WithTimeout(ctx, w.Wait+storeTimeout)
-	defer cancel()
-	defer context.AfterFunc(t.ctx, cancel)()
-	return s.pool.Claim(ctx, w)
+// give picks a relay for a claim: of the newest relays, since those that the
+// claim was made for may be gone. If there is none the claim ends.
+func (s *Server) give(claim pool.Claim, q *question) *given {
+	relay, ok := s.pick(claim.Endpoint.Transport.Inner, *q)
+	if !ok {
+		s.end(s.pool.Release, claim)
+		return nil
+	}
+	return &given{claim, relay}
 }
 
-// end commits or releases a claim, also for a request that is over.
-func (s *Server) end(ctx context.Context, how func(context.Context, pool.Claim) error, c pool.Claim) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
-	defer cancel()
-	if err := how(ctx, c); err != nil {
+// end commits or releases a claim, also of a request that is over.
+func (s *Server) end(how func(context.Context, pool.Claim) error, c pool.Claim) {
+	b := newBounded(context.Background(), storeTimeout)
+	defer b.stop()
+	if err := how(b, c); err != nil {
 		s.poolFailed("end a claim", err)
 	}
 }

@@ -2,6 +2,7 @@ package facilitator
 
 import (
 	"errors"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
@@ -28,57 +29,75 @@ const (
 func (s *Server) getPoll(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	w.Header().Set("Cache-Control", "no-store")
-	poll, err := registration.ParsePoll(r.URL.RawQuery)
+	q, err := s.question(r)
 	if err != nil {
 		s.refuse(w, badRequest{err})
 		return
 	}
+	if q.wait > 0 {
+		defer s.held.sub(q.source)
+		if s.held.add(q.source) > maxHeldPerSource {
+			q.wait, q.crowded = 0, true
+		}
+		setReadDeadline(w, q.wait+ioTimeout)
+	}
+	g, err := s.find(r.Context(), q)
+	s.answerPoll(w, r, q, g, err, start)
+}
+
+// question reads a poll.
+func (s *Server) question(r *http.Request) (*question, error) {
+	poll, err := registration.ParsePoll(r.URL.RawQuery)
+	if err != nil {
+		return nil, err
+	}
 	source := s.source(r)
 	s.reported(source, poll.Unreachable)
-	q := question{
+	return &question{
 		outers: poll.Outers,
 		served: poll.Clients,
 		source: source,
 		family: pool.FamilyOf(source),
 		wait:   min(poll.Wait, s.cfg.MaxWait),
-	}
-	mayWait := true
-	if q.wait > 0 {
-		defer s.held.sub(source)
-		if mayWait = s.held.add(source) <= maxHeldPerSource; !mayWait {
-			q.wait = 0
-		}
-		setReadDeadline(w, q.wait+ioTimeout)
-	}
-	claim, relay, err := s.find(r.Context(), q)
+	}, nil
+}
+
+// answerPoll gives a proxy its client, or tells it that there is none.
+func (s *Server) answerPoll(w http.ResponseWriter, r *http.Request, q *question, g *given, err error, start time.Time) {
 	if err == nil && r.Context().Err() != nil {
-		s.end(r.Context(), s.pool.Release, claim)
+		s.end(s.pool.Release, g.claim)
 		err = r.Context().Err()
 	}
+	if q.wait > 0 {
+		setWriteDeadline(w) // the one that it came with may be over
+	}
 	if err != nil {
-		if !mayWait && errors.Is(err, pool.ErrNone) {
+		if q.crowded && errors.Is(err, pool.ErrNone) {
 			err = pool.ErrBusy
 		}
 		s.pollFailed(r, err)
 		_ = writeAnswer(w, registration.Answer{CheckBackIn: s.checkBackIn(q.wait, err)})
 		return
 	}
+	client := g.claim.Endpoint
 	answer := registration.Answer{
 		Match: &registration.Match{
-			Client:      claim.Endpoint.Addr,
-			ClientOuter: claim.Endpoint.Transport.Outer,
-			Relay:       relay.Addr,
-			RelayOuter:  relay.Transport.Outer,
+			Client:      client.Addr,
+			ClientOuter: client.Transport.Outer,
+			Relay:       g.relay.Addr,
+			RelayOuter:  g.relay.Transport.Outer,
 		},
 		CheckBackIn: s.checkBackIn(q.wait, nil),
 	}
 	if err := writeAnswer(w, answer); err != nil {
-		s.end(r.Context(), s.pool.Release, claim)
+		s.end(s.pool.Release, g.claim)
 		return
 	}
-	s.end(r.Context(), s.pool.Commit, claim)
-	s.log.Debug("gave a client", "proxy", source, "client", claim.Endpoint.Addr,
-		"transport", claim.Endpoint.Transport.String(), "waited", time.Since(start))
+	s.end(s.pool.Commit, g.claim)
+	if s.log.Enabled(r.Context(), slog.LevelDebug) {
+		s.log.Debug("gave a client", "proxy", q.source, "client", client.Addr,
+			"transport", client.Transport.String(), "waited", time.Since(start))
+	}
 }
 
 // pollFailed tells the operator of what is neither a decision of the pool nor the
@@ -99,7 +118,6 @@ func writeAnswer(w http.ResponseWriter, a registration.Answer) error {
 	h := w.Header()
 	h.Set("Content-Type", "application/x-www-form-urlencoded")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
-	setWriteDeadline(w)
 	if _, err := w.Write(body); err != nil {
 		return err
 	}

@@ -118,12 +118,14 @@ func (s *Server) store(ctx context.Context, reg registration.Registration, sourc
 	if s.done.Err() != nil {
 		return pool.ErrClosed
 	}
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
-	if err := s.pool.Register(ctx, reg); err != nil {
+	b := newBounded(ctx, storeTimeout)
+	defer b.stop()
+	if err := s.pool.Register(b, reg); err != nil {
 		return err
 	}
-	s.log.Debug("registered", "from", source, slog.Any("endpoints", addrs(reg)))
+	if s.log.Enabled(ctx, slog.LevelDebug) {
+		s.log.Debug("registered", "from", source, slog.Any("endpoints", addrs(reg)))
+	}
 	return nil
 }
 

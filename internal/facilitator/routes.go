@@ -1,7 +1,6 @@
 package facilitator
 
 import (
-	"context"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -17,8 +16,8 @@ const (
 	answerTimeout = 2 * ioTimeout
 )
 
-// Handler returns all routes. It may be served by any HTTP server; Serve is the
-// one with limits that suit it.
+// Handler returns all routes. It may be served by any HTTP server that bounds how
+// long a request takes to come; Serve is the one with limits that suit it.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	if s.cfg.Pages == nil {
@@ -40,12 +39,10 @@ func (s *Server) Handler() http.Handler {
 	return common(mux)
 }
 
-// common is what holds for every request: bounds in time, CORS, and paths whose
+// common is what holds for every request: CORS, and paths whose
 // empty segments do not count, for which a mux would redirect.
 func common(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		setReadDeadline(w, ioTimeout)
-		setWriteDeadline(w)
 		w.Header().Set("Access-Control-Allow-Origin", "*")
 		if r.Method == http.MethodOptions {
 			preflight(w)
@@ -69,8 +66,8 @@ func common(next http.Handler) http.Handler {
 // cleanPath joins runs of slashes. It is false for what is no path, and for one with
 // "." or ".." in it, which nothing here has.
 func cleanPath(path string) (string, bool) {
-	if path == "" {
-		return "/", true // "GET http://host", "CONNECT host"
+	if path == "" || path == "/" {
+		return "/", true // empty: "GET http://host", "CONNECT host"
 	}
 	if path[0] != '/' {
 		return "", false // "*"
@@ -112,9 +109,9 @@ func methodNotAllowed(w http.ResponseWriter, _ *http.Request) {
 // getHealth is GET /healthz: for a load balancer, so it gives no numbers.
 func (s *Server) getHealth(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
-	ctx, cancel := context.WithTimeout(r.Context(), storeTimeout)
-	defer cancel()
-	_, err := s.pool.Stats(ctx)
+	b := newBounded(r.Context(), storeTimeout)
+	defer b.stop()
+	_, err := s.pool.Stats(b)
 	switch {
 	case s.done.Err() != nil:
 		writeText(w, http.StatusServiceUnavailable, "stopping")
@@ -140,7 +137,7 @@ func (s *Server) source(r *http.Request) netip.Addr {
 	return a
 }
 
-// The deadlines are set through the response, which every HTTP/1 connection
+// The deadlines of a poll that waits are set through the response, which every HTTP/1 connection
 // supports; other servers have bounds of their own.
 
 func setReadDeadline(w http.ResponseWriter, d time.Duration) {

@@ -62,6 +62,9 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 func (s *Server) limitConns() func(net.Conn, http.ConnState) {
 	conns := newGauge()
 	return func(c net.Conn, state http.ConnState) {
+		if state == http.StateActive || state == http.StateIdle {
+			return // each request, nothing to count
+		}
 		peer, err := netip.ParseAddrPort(c.RemoteAddr().String())
 		if err != nil || isTrusted(peer.Addr().Unmap(), s.cfg.TrustedProxies) {
 			return
@@ -87,7 +90,7 @@ func (s *Server) httpServer() *http.Server {
 		Protocols:                    &http1,
 		DisableGeneralOptionsHandler: true, // "OPTIONS *" is ours too
 		ReadHeaderTimeout:            ioTimeout,
-		ReadTimeout:                  2 * ioTimeout,
+		ReadTimeout:                  ioTimeout,
 		WriteTimeout:                 answerTimeout,
 		IdleTimeout:                  idleTimeout,
 		MaxHeaderBytes:               maxHeader,
