@@ -12,6 +12,7 @@ import (
 type gate struct {
 	net.Listener
 	most, mostPerAddr int
+	exempt            []netip.Prefix // from mostPerAddr
 
 	mu      sync.Mutex
 	closed  bool
@@ -47,9 +48,10 @@ func (g *gate) Accept() (net.Conn, error) {
 // enter returns nil if there is no room.
 func (g *gate) enter(conn net.Conn) *place {
 	from := origin(conn.RemoteAddr())
+	bounded := g.mostPerAddr >= 0 && !contains(g.exempt, addrOf(conn.RemoteAddr().String()))
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	full := len(g.places) >= g.most || g.mostPerAddr >= 0 && g.perAddr[from] >= g.mostPerAddr
+	full := len(g.places) >= g.most || bounded && g.perAddr[from] >= g.mostPerAddr
 	if g.closed || full {
 		return nil
 	}
@@ -119,17 +121,22 @@ func (p *place) Close() error {
 }
 
 // origin is what connections are counted by: one IPv4 address, or the /64 that
-// an IPv6 host usually has to itself.
+// an IPv6 host usually has to itself. Those that are not TCP are counted together.
 func origin(a net.Addr) netip.Prefix {
-	ap, err := netip.ParseAddrPort(a.String())
-	if err != nil {
-		return netip.Prefix{} // not TCP: all together
-	}
-	addr := ap.Addr().Unmap().WithZone("")
+	addr := addrOf(a.String())
 	bits := addr.BitLen()
 	if addr.Is6() {
 		bits = 64
 	}
 	prefix, _ := addr.Prefix(bits)
 	return prefix
+}
+
+// addrOf gives the address in ADDRESS:PORT, the zero Addr if there is none.
+func addrOf(s string) netip.Addr {
+	ap, err := netip.ParseAddrPort(s)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return ap.Addr().Unmap().WithZone("")
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 )
@@ -44,8 +45,12 @@ type ListenOptions struct {
 	// their handshake is done or not; 0 is 200. The excess is closed at once.
 	MaxPending int
 	// MaxPendingPerAddr is the same for one IPv4 address, or one IPv6 /64; 0 is 32,
-	// negative is no bound (behind a reverse proxy all have one address).
+	// negative is no bound.
 	MaxPendingPerAddr int
+	// TrustedProxies are reverse proxies in front: MaxPendingPerAddr is not for
+	// them, and the RemoteAddr of a connection is what they say in X-Forwarded-For,
+	// with port 1; with IP nil and port 0 if they do not say.
+	TrustedProxies []netip.Prefix
 }
 
 // Listener is a net.Listener of WebSockets.
@@ -62,7 +67,8 @@ type Listener struct {
 
 // ticket is a connection whose handshake is done, and its place among the pending.
 type ticket struct {
-	conn  *Conn
+	conn  net.Conn // a *Conn, or a *forwarded
+	raw   *Conn
 	place *place
 }
 
@@ -87,6 +93,7 @@ func Listen(ln net.Listener, o ListenOptions) *Listener {
 		ended:  make(chan struct{}),
 		closed: make(chan struct{}),
 	}
+	l.gate.exempt = o.TrustedProxies
 	http1 := new(http.Protocols)
 	http1.SetHTTP1(true)
 	l.server = &http.Server{
@@ -110,7 +117,7 @@ func Listen(ln net.Listener, o ListenOptions) *Listener {
 	return l
 }
 
-// Accept returns the next WebSocket, a *Conn. Its error is net.ErrClosed after
+// Accept returns the next WebSocket, a *Conn, or what has all its methods. Its error is net.ErrClosed after
 // Close, or what made the underlying listener end.
 func (l *Listener) Accept() (net.Conn, error) {
 	select {
@@ -147,7 +154,7 @@ func (l *Listener) drain() {
 	for {
 		select {
 		case t := <-l.queue:
-			t.conn.drop()
+			t.raw.drop()
 			t.place.leave()
 		default:
 			return

@@ -49,7 +49,11 @@ func (l *Listener) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	conn := newConn(h.src, false, ws.Subprotocol() == subprotocol, l.o.PingInterval)
-	queued := l.gate.unlessShut(func() { l.queue <- ticket{conn, h.place} })
+	t := ticket{conn, conn, h.place}
+	if from, ok := forwardedFor(r, l.o.TrustedProxies); ok {
+		t.conn = &forwarded{conn, from}
+	}
+	queued := l.gate.unlessShut(func() { l.queue <- t })
 	if !queued {
 		conn.drop()
 		h.place.leave()
