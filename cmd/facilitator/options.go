@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -97,12 +96,9 @@ func (o *options) check() error {
 	if len(o.outers) == 0 {
 		return daemon.Usagef("--outer-transports: want one at least")
 	}
-	for _, p := range o.trusted {
-		prefix, err := parsePrefix(p)
-		if err != nil {
-			return daemon.Usagef("--trusted-proxies: %q is neither an address nor a prefix such as 192.0.2.0/24", p)
-		}
-		o.trustedProxies = append(o.trustedProxies, prefix)
+	var err error
+	if o.trustedProxies, err = daemon.Prefixes("trusted-proxies", o.trusted); err != nil {
+		return err
 	}
 	if o.keyFile == "" {
 		path, err := defaultKeyFile()
@@ -163,23 +159,6 @@ func (o *options) checkNumbers() error {
 		}
 	}
 	return nil
-}
-
-// parsePrefix reads "192.0.2.0/24", or an address, which stands for itself.
-func parsePrefix(s string) (netip.Prefix, error) {
-	if !strings.Contains(s, "/") {
-		a, err := netip.ParseAddr(s)
-		if err != nil || a.Zone() != "" {
-			return netip.Prefix{}, errors.New("not an address")
-		}
-		a = a.Unmap()
-		return netip.PrefixFrom(a, a.BitLen()), nil
-	}
-	p, err := netip.ParsePrefix(s)
-	if err != nil || p.Addr().Is4In6() {
-		return netip.Prefix{}, errors.New("not a prefix")
-	}
-	return p.Masked(), nil
 }
 
 // defaultKeyFile is in systemd's StateDirectory=, the first if there are
