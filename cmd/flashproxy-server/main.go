@@ -5,10 +5,8 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"io"
-	"log/slog"
 	"net"
 	"net/netip"
 	"os"
@@ -46,7 +44,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return err
 	}
 	defer stop()
-	cfg := server.Config{Listeners: transports(log, secure.config), MaxConns: o.maxConns, Logger: log}
+	listen := wsconn.ListenOptions{Logger: log, TLS: secure.config, TrustedProxies: o.proxies}
+	cfg := server.Config{Listeners: transports(listen), MaxConns: o.maxConns, Logger: log}
 	if o.forward != "" {
 		return forward(ctx, o, cfg)
 	}
@@ -54,10 +53,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 }
 
 // transports are the methods and what speaks each: two names for one thing.
-func transports(log *slog.Logger, tlsConfig *tls.Config) map[string]func(net.Listener) net.Listener {
-	listen := func(ln net.Listener) net.Listener {
-		return wsconn.Listen(ln, wsconn.ListenOptions{Logger: log, TLS: tlsConfig})
-	}
+func transports(o wsconn.ListenOptions) map[string]func(net.Listener) net.Listener {
+	listen := func(ln net.Listener) net.Listener { return wsconn.Listen(ln, o) }
 	return map[string]func(net.Listener) net.Listener{"flashproxy": listen, "websocket": listen}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"strconv"
 
 	"flashproxy/internal/daemon"
@@ -31,6 +32,8 @@ type options struct {
 	first    bool   // the client speaks first
 	maxConns int
 	tls      tlsOptions
+	trusted  []string       // as given
+	proxies  []netip.Prefix // the same, read
 	log      daemon.LogOptions
 }
 
@@ -41,7 +44,9 @@ func parseOptions(args []string, stdout io.Writer) (*options, error) {
 	g.StringVar(&o.forward, "forward", "", "give each connection to the TCP service at `HOST:PORT`")
 	g.BoolVar(&o.first, "client-first", false, "call that service only when a client has something to say, since there it is the client that speaks first, as in TLS and obfs4")
 	g.StringArrayVar(&o.listen, "listen", nil, "listen on `[HOST][:PORT]`; may be given several times (default :9902)")
-	o.tls.addFlags(f.Group("TLS"))
+	g = f.Group("TLS")
+	o.tls.addFlags(g)
+	g.StringSliceVar(&o.trusted, "trusted-proxies", nil, "take the word of reverse proxies in these `PREFIXES`, which do TLS for us, for where a connection comes from")
 	g = f.Group("Limits")
 	g.IntVar(&o.maxConns, "max-connections", 0, "serve `N` connections at once at most (default: as many as the limit of open files lets it)")
 	o.log.AddFlags(f.Group("Log"))
@@ -64,6 +69,10 @@ func parseOptions(args []string, stdout io.Writer) (*options, error) {
 		return nil, daemon.Usagef("under Tor connections go to Tor: take --forward out of ServerTransportPlugin in torrc")
 	}
 	if err := o.tls.check(f); err != nil {
+		return nil, err
+	}
+	var err error
+	if o.proxies, err = daemon.Prefixes("trusted-proxies", o.trusted); err != nil {
 		return nil, err
 	}
 	o.maxConns = cmp.Or(o.maxConns, connsFor(maxOpenFiles()))

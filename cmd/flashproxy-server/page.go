@@ -72,6 +72,11 @@ or forward the port to a higher one.
 What ACME needs is kept in the directory that Tor gives its transports, or in
 $STATE_DIRECTORY, or in $XDG_STATE_HOME (~/.local/state), below "acme": the key of
 the account, certificates and their keys. Nothing of any user is in it.
+
+A web server that has a certificate already can do TLS instead (doc/nginx.conf):
+listen where only it can connect, without a certificate, and name its address in
+--trusted-proxies. It then says in X-Forwarded-For where a connection comes from,
+as Tor is told, and has no bound of its own on connections that are not open yet.
 `},
 		{Title: "Signals", Text: `
 SIGTERM, SIGINT  close all connections and end

@@ -168,6 +168,7 @@ func TestTLSCommandLine(t *testing.T) {
 		{"--acme-hostnames 192.0.2.1 --acme-email a@b.example", 2, "want a full host name"},
 		{"--acme-hostnames *.example.org --acme-email a@b.example", 2, "want a full host name"},
 		{"--acme-hostnames a.example,localhost --acme-email a@b.example", 2, `"localhost": want a full host name`},
+		{"--trusted-proxies nginx", 2, "neither an address nor a prefix"},
 		{acme + " --acme-http 80", 2, "--acme-http: want"},
 		{acme + " --acme-directory http://ca.example/", 2, "--acme-directory: want an https URL"},
 		{"--acme-hostnames a.example --acme-email a@b.example --acme-cache " + dir + "/file/x", 2, "--acme-cache: "},
@@ -204,5 +205,25 @@ func TestDefaultCache(t *testing.T) {
 		if got, err := defaultCache(); got != tt.want || err != nil {
 			t.Errorf("%+v: %q, %v", tt, got, err)
 		}
+	}
+}
+
+// Behind a web server Tor is told whom the web server names, or nobody.
+func TestTrustedProxies(t *testing.T) {
+	for _, tt := range []struct{ header, want string }{
+		{"X-Forwarded-For: 198.51.100.7\r\n", "198.51.100.7:1"},
+		{"", ""},
+	} {
+		e, env := newExtORPort(t)
+		c := start(t, env, "--trusted-proxies", "127.0.0.1,::1")
+		c.line(c.stdout, "VERSION 1")
+		conn, err := net.Dial("tcp", c.line(c.stdout, "SMETHOD flashproxy "+address))
+		must(t, err)
+		defer conn.Close()
+		send(t, conn, "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+tt.header+
+			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+		wantRead(t, conn, "HTTP/1.1 101 ")
+		send(t, conn, "\x82\x85\x00\x00\x00\x00hello")
+		e.wantTold(t, tt.want, "flashproxy")
 	}
 }
