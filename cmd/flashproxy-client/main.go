@@ -35,15 +35,14 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	ctx, cancel := pt.UntilStdinCloses(ctx, stdin)
 	defer cancel()
 
-	remotes, locals, err := o.listen(log, tor)
-	if err != nil {
+	if err := o.listen(log, tor); err != nil {
 		return err
 	}
 	o.client.Logger, o.client.Notice = log, func(text string) {
 		log.Info(text)
 		tor.Notice("%s", text)
 	}
-	err = serve(ctx, o, locals, remotes)
+	err = o.serve(ctx)
 	if errors.Is(err, pt.ErrStdinClosed) {
 		return nil
 	}

@@ -51,7 +51,8 @@ func TestOptions(t *testing.T) {
 	for _, args := range []string{
 		"", "--register", "-r -f https://f.example/", "-r -f https://f.example/ :0 :9000", "-r -f http://f.example:80/x -4 --proxies 5 1.2.3.4",
 		"--external -r -f https://f.example/ --facilitator-pubkey " + key + " --register-addr 1.2.3.4:5 --register-methods url",
-		"--transport obfs4|websocket", "--external [::1]:9001 [::]:9000",
+		"--transport obfs4|websocket", "--transport tcp", "--transport a|b|tcp", "--external [::1]:9001 [::]:9000",
+		"--alternative obfs4|tcp,:0,:0 --alternative snow|websocket,[::1]:9003,192.0.2.1:9004,:80",
 	} {
 		if _, err := parseOptions(strings.Fields(args), io.Discard); err != nil {
 			t.Errorf("%q: %v", args, err)
@@ -67,15 +68,29 @@ func TestOptions(t *testing.T) {
 		"-r -f https://f.example/ --register-addr 1.2.3.4":   "--register-addr:",
 		"-r -f https://f.example/ --register-methods url":    "public key",
 		"-r -f https://f.example/ --register-methods pigeon": "unknown registration method",
-		"--transport pigeon":                                 "the known outer transports are ",
-		"--transport obfs4|":                                 "--transport:",
-		"-4 -6":                                              "exclude each other",
-		"--proxies 0":                                        "--proxies:",
-		"--refresh -1s":                                      "--refresh:",
-		"a b c":                                              "at most two",
-		"localhost:80":                                       "numeric host",
-		"--bogus":                                            "unknown flag",
-		"--proxies x":                                        "invalid argument",
+		"--transport pigeon":                                 "the known outer transports are tcp, websocket",
+		"--transport |":                                      "--transport:",
+		"--transport=":                                       "the known outer transports are",
+		"--transport obfs4|" + strings.Repeat("x", 300):      "too long",
+		"--transport " + strings.Repeat("x", 300) + "|tcp":   "too long",
+		"--transport obfs4|tcp\x00":                          "--transport:",
+		"--alternative tcp":                                  "want TRANSPORT,LOCAL,REMOTE",
+		"--alternative tcp,:1,:2,:3,:4":                      "want TRANSPORT,LOCAL,REMOTE",
+		"--alternative obfs4|,:1,:2":                         "empty",
+		"--alternative pigeon,:1,:2":                         "the known outer transports are",
+		"--alternative tcp,localhost:1,:2":                   "numeric host",
+		"--alternative tcp,:1,:x":                            "the port is not a number",
+		"--alternative tcp,:1,:2,:0":                         "the port is not",
+		strings.Repeat("--alternative tcp,:0,:0 ", 16):       "no room for more than 16",
+		"-r -f https://f.example/ --register-methods url --facilitator-pubkey " + strings.Repeat("A", 43) + " --alternative tcp,:1,:2": "own address",
+		"--transport obfs4|": "--transport:",
+		"-4 -6":              "exclude each other",
+		"--proxies 0":        "--proxies:",
+		"--refresh -1s":      "--refresh:",
+		"a b c":              "at most two",
+		"localhost:80":       "numeric host",
+		"--bogus":            "unknown flag",
+		"--proxies x":        "invalid argument",
 	} {
 		_, err := parseOptions(strings.Fields(args), io.Discard)
 		var usage *daemon.UsageError
@@ -98,8 +113,33 @@ func TestListensOn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		o.listensOn(1234)
-		r := o.client.Target.Remote
+		first := o.alternatives[0]
+		first.listensOn(1234)
+		r := first.endpoint.Addr
+		if got := r.Addr().String() + ":" + portText(r.Port()); got != want {
+			t.Errorf("%q: registers %s, want %s", args, got, want)
+		}
+	}
+}
+
+// Another alternative is registered at the first one's address, with its own port,
+// unless it says otherwise.
+func TestAlternativeListensOn(t *testing.T) {
+	for args, want := range map[string]string{
+		"--alternative tcp,:0,:0":                                         "invalid IP:1234",
+		"--alternative tcp,:0,:0,:80":                                     "invalid IP:80",
+		"--alternative tcp,:0,:0 --register-addr 1.2.3.4:70":              "1.2.3.4:1234",
+		"--alternative tcp,:0,:0,:80 --register-addr 1.2.3.4:70":          "1.2.3.4:80",
+		"--alternative tcp,:0,:0,5.6.7.8:80 --register-addr 1.2.3.4:70":   "5.6.7.8:80",
+		"--alternative tcp,:0,:0,[2a00::1]:80 --register-addr 1.2.3.4:70": "2a00::1:80",
+	} {
+		o, err := parseOptions(strings.Fields(args), io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := o.alternatives[1]
+		a.listensOn(1234)
+		r := a.endpoint.Addr
 		if got := r.Addr().String() + ":" + portText(r.Port()); got != want {
 			t.Errorf("%q: registers %s, want %s", args, got, want)
 		}

@@ -3,20 +3,20 @@ package main
 import (
 	"fmt"
 	"io"
-	"maps"
 	"net/netip"
-	"slices"
 	"strings"
 
 	"flashproxy/internal/client"
 	"flashproxy/internal/daemon"
 	"flashproxy/internal/registration"
+	"flashproxy/internal/socks"
 )
 
 // options is the command line, checked.
 type options struct {
-	external      bool
-	local, remote address
+	external     bool
+	others       []string       // alternatives, as given
+	alternatives []*alternative // LOCAL and REMOTE are the first
 
 	register     bool
 	registerAddr string
@@ -48,12 +48,13 @@ func parseOptions(args []string, stdout io.Writer) (*options, error) {
 	g.StringVar(&o.pubkey, "facilitator-pubkey", "", "the facilitator's public `KEY`, 43 characters, to seal registrations")
 	g.StringSliceVar(&o.client.Methods, "register-methods", nil, "ways to register, `NAMES` with commas between, tried in order: http, url (default: url,http with a key and an address of one's own, else http)")
 	g.StringVar(&o.transport, "transport", registration.DefaultOuter, "register this `TRANSPORT`: INNER|OUTER, or OUTER for plain Tor within")
+	g.StringArrayVar(&o.others, "alternative", nil, "offer this `ALTERNATIVE` too, TRANSPORT,LOCAL,REMOTE or TRANSPORT,LOCAL,REMOTE,[HOST]:PORT; may be given several times (see below)")
 	g.BoolVarP(&o.ipv4, "ipv4", "4", false, "register over IPv4 only, so that proxies are told an IPv4 address")
 	g.BoolVarP(&o.ipv6, "ipv6", "6", false, "register over IPv6 only")
 	g.DurationVar(&o.client.Refresh, "refresh", client.DefaultRefresh, "register again after this `TIME`, while no proxy came")
 
 	g = f.Group("Proxies")
-	g.IntVar(&o.client.Proxies, "proxies", client.DefaultProxies, "keep `N` connections from proxies, in use or standing by, while Tor wants any")
+	g.IntVar(&o.client.Proxies, "proxies", client.DefaultProxies, "keep `N` connections from proxies for each alternative, in use or standing by, while Tor wants any")
 
 	o.log.AddFlags(f.Group("Log"))
 	if err := f.Parse(args, stdout); err != nil {
@@ -67,11 +68,12 @@ func (o *options) check(args []string) error {
 	if len(args) > 2 {
 		return daemon.Usagef("want at most two arguments, LOCAL and REMOTE, not %d", len(args))
 	}
-	o.local, o.remote = address{}, address{port: defaultRemotePort}
+	first := &alternative{remote: address{port: defaultRemotePort}, versions: socks.V5} // what Tor is told
 	if o.external {
-		o.local.port = defaultLocalPort
+		first.local.port, first.versions = defaultLocalPort, socks.All
 	}
-	for i, a := range []*address{&o.local, &o.remote} {
+	o.alternatives = []*alternative{first}
+	for i, a := range []*address{&first.local, &first.remote} {
 		if i >= len(args) {
 			break
 		}
@@ -100,7 +102,7 @@ func (o *options) check(args []string) error {
 	return o.checkTarget()
 }
 
-// checkTarget fills in what is registered; the port of Remote is known for sure
+// checkTarget fills in what is registered, and where; ports are known for sure
 // only when it listens.
 func (o *options) checkTarget() error {
 	args := map[string][]string{}
@@ -116,22 +118,45 @@ func (o *options) checkTarget() error {
 	if err != nil {
 		return daemon.Usagef("%s", flagNames(err))
 	}
-	if known := listeners(nil); known[target.Transport.Outer] == nil {
-		return daemon.Usagef("--transport: REMOTE can't speak %q; the known outer transports are %s",
-			target.Transport.Outer, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+	first := o.alternatives[0]
+	first.endpoint = target.Endpoint
+	if err := first.check(); err != nil {
+		return daemon.Usagef("--transport: %w", err)
 	}
-	o.client.Target = target
-	if _, err := client.New(o.client); err != nil {
+	if err := o.checkOthers(target.Addr.Addr()); err != nil {
+		return err
+	}
+	o.client.Facilitator = target.Facilitator
+	var all []client.Alternative
+	for _, a := range o.alternatives {
+		all = append(all, client.Alternative{Endpoint: a.endpoint})
+	}
+	if _, err := client.New(o.client, all...); err != nil {
 		return daemon.Usagef("%w", err)
 	}
 	return nil
 }
 
-// listensOn completes the target with the port that REMOTE got.
-func (o *options) listensOn(port uint16) {
-	if o.client.Target.Remote.Port() == 0 {
-		o.client.Target.Remote = netip.AddrPortFrom(o.client.Target.Remote.Addr(), port)
+// checkOthers adds what --alternative says. Those that name no host to register are at the
+// first one's.
+func (o *options) checkOthers(host netip.Addr) error {
+	for _, s := range o.others {
+		a, err := parseAlternative(s)
+		if err == nil {
+			err = a.check()
+		}
+		if err != nil {
+			return daemon.Usagef("--alternative %q: %w", s, err)
+		}
+		if !a.endpoint.Addr.Addr().IsValid() {
+			a.endpoint.Addr = netip.AddrPortFrom(host, a.endpoint.Addr.Port())
+		}
+		o.alternatives = append(o.alternatives, a)
 	}
+	if len(o.alternatives) > registration.MaxEndpoints {
+		return daemon.Usagef("--alternative: a registration has no room for more than %d", registration.MaxEndpoints)
+	}
+	return nil
 }
 
 // flagNames puts the names of flags where an error has those of Bridge arguments.

@@ -30,8 +30,8 @@ transport=TRANSPORT  register this transport
 remote=[HOST]:PORT   tell proxies to connect here
 
 The address in a Bridge line has no meaning; write 0.0.1.0:1. All Bridge
-lines of one client should name the same transport, since a proxy that
-connects does not say which registration brought it.
+lines that use one LOCAL should name the same transport, since a proxy that
+connects to REMOTE does not say which registration brought it.
 `},
 			{Title: "Transports", Text: `
 INNER is what this client and a relay speak with each other, from end to end:
@@ -41,6 +41,33 @@ between Tor and LOCAL. OUTER is what proxies speak with REMOTE:
 websocket  what every proxy speaks, browsers too
 tcp        plain TCP, which only proxies outside of browsers speak. Whoever
            connects is taken for a proxy
+
+With obfs4, Tor speaks to obfs4proxy, and that to LOCAL. In torrc:
+
+  UseBridges 1
+  ClientTransportPlugin obfs4 exec /usr/bin/obfs4proxy
+  Socks5Proxy 127.0.0.1:9001
+  Bridge obfs4 192.0.2.1:1 FINGERPRINT cert=CERT iat-mode=0
+
+with FINGERPRINT and CERT of a relay that the facilitator knows; where it is,
+the proxy is told. And, beside Tor, which runs no transport of its own behind a
+Socks5Proxy:
+
+  flashproxy-client --external -r -f URL --transport 'obfs4|websocket'
+`},
+			{Title: "Alternatives", Text: `
+--alternative adds a second LOCAL and REMOTE, with a transport of their own.
+Whoever comes by its LOCAL, by SOCKS4, 4a or 5, meets the proxies that come by
+its REMOTE, and no others. One registration offers all alternatives that
+somebody wants a proxy for: a proxy that takes one has used up all, and the
+client registers again while any is still wanted. The [HOST]:PORT is as in
+--register-addr; without it proxies are told REMOTE's port, and the host of
+--register-addr. A port that is not given is any free one.
+
+  flashproxy-client --external -r -f URL
+    --alternative 'obfs4|websocket,127.0.0.1:9003,:9004' :9001 :9000
+
+(one line) is plain Tor by 9001 and 9000, and obfs4 by 9003 and 9004.
 `},
 			{Title: "What Tor's log says", Text: `
 registered           the facilitator knows; a proxy should come

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net"
-	"net/netip"
 
 	"flashproxy/internal/client"
 	"flashproxy/internal/pt"
@@ -13,28 +12,6 @@ import (
 	"flashproxy/internal/tcpconn"
 	"flashproxy/internal/wsconn"
 )
-
-// serve runs the client on these listeners.
-func serve(ctx context.Context, o *options, locals, remotes []net.Listener) error {
-	versions := socks.V5 // what Tor was told
-	if o.external {
-		versions = socks.All
-	}
-	var ls []client.Locals
-	for _, ln := range locals {
-		ls = append(ls, local{socks.NewListener(ln, socks.Options{Versions: versions, Logger: o.client.Logger})})
-	}
-	var rs []net.Listener
-	listen := listeners(o.client.Logger)[o.client.Target.Transport.Outer]
-	for _, ln := range remotes {
-		rs = append(rs, listen(ln))
-	}
-	c, err := client.New(o.client)
-	if err != nil {
-		return err
-	}
-	return c.Run(ctx, ls, rs)
-}
 
 // listeners are the outer transports by which proxies may connect, and what takes
 // them in.
@@ -47,35 +24,57 @@ func listeners(log *slog.Logger) map[string]func(net.Listener) net.Listener {
 	}
 }
 
-// listen opens both sides, and tells Tor of its own. Both methods share one SOCKS
-// port: they differ in name only.
-func (o *options) listen(log *slog.Logger, tor *pt.Tor) (remotes, locals []net.Listener, err error) {
-	loopback := netip.AddrFrom4([4]byte{127, 0, 0, 1})
-	remotes, err = o.remote.listen(log, "proxies", netip.IPv4Unspecified(), netip.IPv6Unspecified())
-	switch {
-	case !o.external:
-		if !o.local.host.IsValid() {
-			o.local.host = loopback // Tor takes one address
+// listen opens all sides, and tells Tor of the one that it asked for. Both methods
+// share one SOCKS port: they differ in name only.
+func (o *options) listen(log *slog.Logger, tor *pt.Tor) error {
+	var err error
+	for i, a := range o.alternatives {
+		if err == nil {
+			err = a.forProxies(log)
 		}
-		err = tor.Client([]string{"flashproxy", "websocket"}, func(string) (net.Addr, error) {
-			if err == nil && locals == nil {
-				locals, err = o.local.listen(log, "Tor", loopback, loopback)
-			}
-			if err != nil {
-				return nil, err
-			}
-			return locals[0].Addr(), nil
-		})
-	case err == nil:
-		locals, err = o.local.listen(log, "Tor", loopback, netip.IPv6Loopback())
+		if err == nil && (o.external || i > 0) {
+			err = a.forTor(log)
+		}
+	}
+	if !o.external {
+		err = o.listenForTor(log, tor, err)
 	}
 	if err != nil {
-		closeAll(remotes)
-		closeAll(locals)
-		return nil, nil, err
+		for _, a := range o.alternatives {
+			a.close()
+		}
 	}
-	o.listensOn(portOf(remotes[0]))
-	return remotes, locals, nil
+	return err
+}
+
+// listenForTor opens the side that Tor is told of, or tells it of err.
+func (o *options) listenForTor(log *slog.Logger, tor *pt.Tor, err error) error {
+	a := o.alternatives[0]
+	if !a.local.host.IsValid() {
+		a.local.host = loopback() // Tor takes one address
+	}
+	return tor.Client([]string{"flashproxy", "websocket"}, func(string) (net.Addr, error) {
+		if err == nil && a.locals == nil {
+			err = a.forTor(log)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return a.locals[0].Addr(), nil
+	})
+}
+
+// serve runs the client on what listen has opened.
+func (o *options) serve(ctx context.Context) error {
+	var alternatives []client.Alternative
+	for _, a := range o.alternatives {
+		alternatives = append(alternatives, a.serving(o.client.Logger))
+	}
+	c, err := client.New(o.client, alternatives...)
+	if err != nil {
+		return err
+	}
+	return c.Run(ctx)
 }
 
 // local gives SOCKS connections as the client takes them.

@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"flashproxy/internal/registration"
 	"flashproxy/internal/rendezvous"
 
 	"golang.org/x/time/rate"
@@ -46,16 +47,16 @@ type Config struct {
 	Logger *slog.Logger
 	// Notice tells the Tor user, in one sentence without addresses, what goes on.
 	Notice func(text string)
-	// Target is what to register where nothing else is said by a Bridge line. Its
-	// Remote has the port at least.
-	Target Target
+	// Facilitator is where to register when nothing else is said by a Bridge line.
+	Facilitator Facilitator
 	// Methods are the ways to register, in the order of trying: "http", "url". None
 	// means url where the facilitator's key and one's own address are known, else http.
 	Methods []string
 	// Network is "tcp4" or "tcp6" for a facilitator that shall see such an address,
 	// "tcp" for any.
 	Network string
-	// Proxies is how many proxies to keep, linked or standing by, while Tor wants any.
+	// Proxies is how many proxies each alternative keeps, linked or standing by,
+	// while Tor wants any.
 	Proxies int
 	// Refresh is how long a registration stands before it is sent again.
 	Refresh time.Duration
@@ -63,112 +64,92 @@ type Config struct {
 
 // Client links SOCKS connections with proxies.
 type Client struct {
-	cfg    Config
-	link   *linker
-	events *rate.Limiter                                     // of notices that strangers can cause
-	ways   func(Config, Target) ([]rendezvous.Method, error) // methods, but in tests
-	wg     sync.WaitGroup
+	cfg          Config
+	alternatives []*alternative
+	changes      *changes
+	events       *rate.Limiter // of notices that strangers can cause
+	ways         ways
+	wg           sync.WaitGroup
 
-	mu      sync.Mutex
-	targets map[Target]bool // those with a registrar
+	mu           sync.Mutex
+	targets      map[Target]bool      // those that are registered when somebody wants it
+	facilitators map[Facilitator]bool // those with a registrar
 }
 
-// New makes a client. Methods that are unknown, or can't work with the target,
-// are an error.
-func New(cfg Config) (*Client, error) {
+// ways is methods, but in tests.
+type ways func(Config, Facilitator, []registration.Endpoint) ([]rendezvous.Method, error)
+
+// New makes a client of one alternative or more. Methods that are unknown, or can't
+// work with these endpoints, are an error.
+func New(cfg Config, alternatives ...Alternative) (*Client, error) {
 	cfg.Proxies = cmp.Or(cfg.Proxies, DefaultProxies)
 	cfg.Refresh = cmp.Or(cfg.Refresh, DefaultRefresh)
 	cfg.Network = cmp.Or(cfg.Network, "tcp")
-	if _, err := methods(cfg, cfg.Target); err != nil {
+	c := &Client{
+		cfg:          cfg,
+		changes:      newChanges(),
+		ways:         methods,
+		events:       rate.NewLimiter(rate.Every(5*time.Second), 10),
+		targets:      make(map[Target]bool),
+		facilitators: make(map[Facilitator]bool),
+	}
+	for _, a := range alternatives {
+		c.alternatives = append(c.alternatives, &alternative{a, newLinker(c.changes)})
+	}
+	if _, err := methods(cfg, cfg.Facilitator, endpoints(c.alternatives)); err != nil {
 		return nil, err
 	}
-	return &Client{
-		cfg:     cfg,
-		link:    newLinker(),
-		ways:    methods,
-		events:  rate.NewLimiter(rate.Every(5*time.Second), 10),
-		targets: make(map[Target]bool),
-	}, nil
+	return c, nil
 }
 
 // Run serves both sides until ctx ends, or a listener fails for good; then it
-// closes the listeners and every connection, and returns the cause when all is done.
-func (c *Client) Run(ctx context.Context, locals []Locals, remotes []net.Listener) error {
+// closes the listeners and every connection, and returns the cause when all is
+// done. It is to be called once.
+func (c *Client) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	for _, ln := range locals {
-		c.wg.Go(func() { stop(c.acceptLocals(ctx, ln)) })
-	}
-	for _, ln := range remotes {
-		c.wg.Go(func() { stop(c.acceptRemotes(ctx, ln)) })
+	for _, a := range c.alternatives {
+		for _, ln := range a.Locals {
+			c.wg.Go(func() { stop(c.acceptLocals(ctx, a, ln)) })
+		}
+		for _, ln := range a.Remotes {
+			c.wg.Go(func() { stop(c.acceptRemotes(ctx, a, ln)) })
+		}
 	}
 	c.wg.Go(func() { c.remind(ctx) })
-	if c.cfg.Target.Facilitator != "" {
-		c.startRegistrar(ctx, c.cfg.Target, true)
+	if c.cfg.Facilitator.URL != "" {
+		c.keepRegistered(ctx, c.cfg.Facilitator, true)
 	}
 	<-ctx.Done()
-	c.link.stop()
-	for _, ln := range locals {
-		ln.Close()
-	}
-	for _, ln := range remotes {
-		ln.Close()
+	for _, a := range c.alternatives {
+		a.link.stop()
+		a.close()
 	}
 	c.wg.Wait()
 	return context.Cause(ctx)
 }
 
-// Locals is a listener for SOCKS requests.
-type Locals interface {
-	Accept() (Request, error)
-	Close() error
-}
-
-func (c *Client) acceptLocals(ctx context.Context, ln Locals) error {
+func (c *Client) acceptLocals(ctx context.Context, a *alternative, ln Locals) error {
 	for {
 		req, err := ln.Accept()
 		if err != nil {
 			return fmt.Errorf("accept a SOCKS connection: %w", err)
 		}
-		c.wg.Go(func() { c.serveLocal(ctx, req) })
+		c.wg.Go(func() { c.serveLocal(ctx, a, req) })
 	}
 }
 
-func (c *Client) acceptRemotes(ctx context.Context, ln net.Listener) error {
+func (c *Client) acceptRemotes(ctx context.Context, a *alternative, ln net.Listener) error {
 	for {
 		conn, err := ln.Accept()
 		if err != nil {
 			return fmt.Errorf("accept a proxy's connection: %w", err)
 		}
 		c.wg.Go(func() {
-			c.standBy(ctx, &remote{
+			c.standBy(ctx, a, &remote{
 				conn:   hold(&c.wg, conn),
 				source: sourceOf(conn.RemoteAddr()),
 			})
 		})
 	}
-}
-
-// maxTargets bounds the registrars; a torrc has a few Bridge lines.
-const maxTargets = 16
-
-// startRegistrar sees to it that t is registered when somebody wants it, or eagerly
-// once. It tells whether that can be.
-func (c *Client) startRegistrar(ctx context.Context, t Target, eager bool) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.targets[t] {
-		return nil
-	}
-	if len(c.targets) >= maxTargets {
-		return fmt.Errorf("more than %d different Bridge lines: restart Tor after changing them", maxTargets)
-	}
-	ways, err := c.ways(c.cfg, t)
-	if err != nil {
-		return err
-	}
-	c.targets[t] = true
-	r := &registrar{cfg: c.cfg, target: t, ways: ways, link: c.link, eager: eager}
-	c.wg.Go(func() { r.run(ctx) })
-	return nil
 }

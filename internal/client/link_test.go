@@ -178,7 +178,7 @@ func TestProxyIsGivenBack(t *testing.T) {
 		w := newWorld(t, Config{})
 		_, b := net.Pipe()
 		w.c.wg.Go(func() {
-			w.c.serveLocal(t.Context(), &failGrant{&request{Conn: b}})
+			w.c.serveLocal(t.Context(), w.c.alternatives[0], &failGrant{&request{Conn: b}})
 		})
 		synctest.Wait()
 		p := w.proxy("1.1.1.1:1")
@@ -221,8 +221,8 @@ func TestSparesAreBounded(t *testing.T) {
 		if n := w.counts(); n.spare != 0 {
 			t.Fatalf("%d spares after %v", n.spare, spareAge)
 		}
-		if w.c.link.perSource == nil || len(w.c.link.perSource) != 0 {
-			t.Fatalf("sources are remembered: %v", w.c.link.perSource)
+		if w.link.perSource == nil || len(w.link.perSource) != 0 {
+			t.Fatalf("sources are remembered: %v", w.link.perSource)
 		}
 	})
 }
@@ -244,13 +244,13 @@ func TestBridgeLineArguments(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, Config{})
 		for _, args := range []map[string][]string{
-			{"url": {"ftp://x"}}, {"url": {"http://x", "http://y"}}, {"transport": {"a|"}},
+			{"url": {"ftp://x"}}, {"url": {"http://x", "http://y"}}, {"transport": {"a|"}}, {"transport": {"pigeon"}},
 			{"pubkey": {"x"}}, {"remote": {"x:1"}}, {"ulr": {"http://x"}},
 		} {
 			_, r := w.tor(args)
 			wantState(t, r, "rejected")
 		}
-		if got := w.noticed("Bridge line"); got != 6 {
+		if got := w.noticed("Bridge line"); got != 7 {
 			t.Errorf("%d notices: %q", got, w.notices)
 		}
 		if n := len(w.tried()); n != 0 {

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"flashproxy/internal/registration"
 )
 
 // Reasons why a connection is not taken in.
@@ -50,9 +52,11 @@ type counts struct {
 	arrivals               uint64 // remotes that ever came
 }
 
-// linker pairs SOCKS connections with proxies, first come first served on both
-// sides. It never touches a connection.
+// linker pairs the SOCKS connections and the proxies of one alternative, first
+// come first served on both sides. It never touches a connection.
 type linker struct {
+	changes *changes // told of each
+
 	mu        sync.Mutex
 	locals    list.List // of *local
 	remotes   list.List // of *remote
@@ -61,34 +65,44 @@ type linker struct {
 	linked    int
 	arrivals  uint64
 	stopped   bool
-	changed   chan struct{} // closed, and made anew, at each change
 }
 
-func newLinker() *linker {
+func newLinker(c *changes) *linker {
 	return &linker{
+		changes:   c,
 		perSource: make(map[netip.Prefix]int),
 		demand:    make(map[Target]int),
-		changed:   make(chan struct{}),
 	}
 }
 
-// look gives the counts, the demand for one target, and a channel that is closed
-// when any of it changes.
-func (l *linker) look(t Target) (counts, int, <-chan struct{}) {
+func (l *linker) counts() counts {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return counts{l.locals.Len(), l.remotes.Len(), l.linked, l.arrivals}, l.demand[t], l.changed
+	return counts{l.locals.Len(), l.remotes.Len(), l.linked, l.arrivals}
+}
+
+// demanded gives what SOCKS connections, waiting or linked, want f to know of.
+func (l *linker) demanded(f Facilitator) []registration.Endpoint {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var all []registration.Endpoint
+	for t := range l.demand {
+		if t.Facilitator == f {
+			all = append(all, t.Endpoint)
+		}
+	}
+	return all
 }
 
 // oldest gives since when the longest waiting SOCKS connection waits, the zero
-// time when none does, and a channel that is closed when anything changes.
-func (l *linker) oldest() (time.Time, <-chan struct{}) {
+// time when none does.
+func (l *linker) oldest() time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if e := l.locals.Front(); e != nil {
-		return e.Value.(*local).since, l.changed
+		return e.Value.(*local).since
 	}
-	return time.Time{}, l.changed
+	return time.Time{}
 }
 
 // addLocal lets w wait; its channel gives the proxy.
@@ -112,7 +126,7 @@ func (l *linker) addLocal(w *local) error {
 func (l *linker) dropLocal(w *local) *remote {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	defer l.touchLocked()
+	defer l.changes.touch()
 	if l.demand[w.target]--; l.demand[w.target] == 0 {
 		delete(l.demand, w.target)
 	}
@@ -155,7 +169,7 @@ func (l *linker) dropRemote(r *remote) bool {
 		return false
 	}
 	l.removeRemoteLocked(r)
-	l.touchLocked()
+	l.changes.touch()
 	return true
 }
 
@@ -178,12 +192,7 @@ func (l *linker) matchLocked() {
 		l.linked++
 		w.remote <- r
 	}
-	l.touchLocked()
-}
-
-func (l *linker) touchLocked() {
-	close(l.changed)
-	l.changed = make(chan struct{})
+	l.changes.touch()
 }
 
 // stop refuses whatever comes from now on.

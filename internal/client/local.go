@@ -17,11 +17,11 @@ const atOnce = 100 * time.Millisecond
 // serveLocal holds a SOCKS request until a proxy is there for it, however long
 // that takes: a refusal makes Tor wait longer and longer before it asks again, a
 // request that is held makes it go on the moment a proxy comes.
-func (c *Client) serveLocal(ctx context.Context, req Request) {
+func (c *Client) serveLocal(ctx context.Context, a *alternative, req Request) {
 	defer req.Close()
-	target, err := c.cfg.Target.Override(req.Args())
-	if err == nil && target.Facilitator != "" {
-		err = c.startRegistrar(ctx, target, false)
+	target, err := a.target(c.cfg.Facilitator, req.Args())
+	if err == nil {
+		err = c.want(ctx, target)
 	}
 	if err != nil {
 		c.event("the arguments of the Bridge line in torrc are wrong: " + err.Error())
@@ -34,7 +34,7 @@ func (c *Client) serveLocal(ctx context.Context, req Request) {
 		since:  time.Now(),
 		remote: make(chan *remote, 1),
 	}
-	if err := c.link.addLocal(w); err != nil {
+	if err := a.link.addLocal(w); err != nil {
 		c.cfg.Logger.Warn("SOCKS connection refused", "error", err)
 		req.Reject()
 		return
@@ -46,21 +46,21 @@ func (c *Client) serveLocal(ctx context.Context, req Request) {
 	case <-ctx.Done():
 	}
 	if r != nil {
-		if r = c.carry(ctx, req, w, r); r == nil {
+		if r = c.carry(ctx, a, req, w, r); r == nil {
 			return
 		}
-	} else if r = c.link.dropLocal(w); r == nil {
+	} else if r = a.link.dropLocal(w); r == nil {
 		return
 	}
 	// The proxy is as good as new: nothing went through it.
-	c.wg.Go(func() { c.standBy(ctx, &remote{conn: r.conn, source: r.source}) })
+	c.wg.Go(func() { c.standBy(ctx, a, &remote{conn: r.conn, source: r.source}) })
 }
 
 // carry answers the request and copies until the pair is done. It gives the
 // proxy back if Tor had gone meanwhile, so that nothing could be carried.
-func (c *Client) carry(ctx context.Context, req Request, w *local, r *remote) *remote {
+func (c *Client) carry(ctx context.Context, a *alternative, req Request, w *local, r *remote) *remote {
 	if err := req.Grant(); err != nil {
-		c.link.dropLocal(w)
+		a.link.dropLocal(w)
 		return r
 	}
 	waited := time.Since(w.since)
@@ -72,9 +72,9 @@ func (c *Client) carry(ctx context.Context, req Request, w *local, r *remote) *r
 	c.cfg.Logger.Debug("linked", "proxy", r.conn.RemoteAddr(), "waited", waited)
 	start := time.Now()
 	stats, err := relaypipe.Run(ctx, w.conn, r.conn, relaypipe.Options{IdleTimeout: pipeIdle})
-	c.link.dropLocal(w)
+	a.link.dropLocal(w)
 	if r.conn.lost.Load() && ctx.Err() == nil {
-		c.event("lost a flash proxy after " + round(time.Since(start)).String() + c.outlook(w.target))
+		c.event("lost a flash proxy after " + round(time.Since(start)).String() + outlook(a, w.target))
 	}
 	c.cfg.Logger.Debug("pipe ended", "proxy", r.conn.RemoteAddr(), "error", err,
 		"lasted", time.Since(start), "up", stats.AToB, "down", stats.BToA)
@@ -82,12 +82,11 @@ func (c *Client) carry(ctx context.Context, req Request, w *local, r *remote) *r
 }
 
 // outlook says what comes after a lost proxy.
-func (c *Client) outlook(t Target) string {
-	n, _, _ := c.link.look(t)
+func outlook(a *alternative, t Target) string {
 	switch {
-	case n.spare > 0:
+	case a.link.counts().spare > 0:
 		return "; another one stands by"
-	case t.Facilitator != "":
+	case t.URL != "":
 		return "; asking for another one"
 	}
 	return ""

@@ -24,7 +24,8 @@ const (
 func (c *Client) remind(ctx context.Context) {
 	var next <-chan time.Time
 	for {
-		since, changed := c.link.oldest()
+		changed := c.changes.wait()
+		since, a := c.oldest()
 		switch {
 		case since.IsZero():
 			next = nil
@@ -34,7 +35,7 @@ func (c *Client) remind(ctx context.Context) {
 		select {
 		case <-next:
 			next = nil
-			c.cfg.Notice(c.waitingText(time.Since(since)))
+			c.cfg.Notice(c.waitingText(a, time.Since(since)))
 		case <-changed:
 		case <-ctx.Done():
 			return
@@ -42,14 +43,25 @@ func (c *Client) remind(ctx context.Context) {
 	}
 }
 
-func (c *Client) waitingText(d time.Duration) string {
+// oldest gives since when the longest waiting SOCKS connection waits, and where;
+// the zero time when none does.
+func (c *Client) oldest() (since time.Time, where *alternative) {
+	for _, a := range c.alternatives {
+		if t := a.link.oldest(); !t.IsZero() && (where == nil || t.Before(since)) {
+			since, where = t, a
+		}
+	}
+	return since, where
+}
+
+func (c *Client) waitingText(a *alternative, d time.Duration) string {
 	text := fmt.Sprintf("waiting for a flash proxy to connect, for %s so far", d.Round(time.Minute))
 	if d < hintAfter {
 		return text
 	}
-	if c.cfg.Target.Facilitator == "" {
+	if c.cfg.Facilitator.URL == "" {
 		return text + "; nothing asks for one unless --register and --facilitator, or url= in the Bridge line, say where"
 	}
 	return text + fmt.Sprintf("; proxies must be able to reach TCP port %d of this computer from the Internet:"+
-		" a router or firewall in between has to forward it", c.cfg.Target.Remote.Port())
+		" a router or firewall in between has to forward it", a.Addr.Port())
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"flashproxy/internal/registration"
@@ -26,13 +27,56 @@ const (
 	refusedRetry = 2 * time.Minute
 )
 
-// registrar keeps one target registered while proxies are wanted for it.
+// maxTargets bounds what is registered; a torrc has a few Bridge lines.
+const maxTargets = registration.MaxEndpoints
+
+// want sees to it that t is registered while somebody wants it. It tells whether
+// that can be.
+func (c *Client) want(ctx context.Context, t Target) error {
+	if t.URL == "" {
+		return nil
+	}
+	if _, err := c.ways(c.cfg, t.Facilitator, []registration.Endpoint{t.Endpoint}); err != nil {
+		return err
+	}
+	if !c.remember(t) {
+		return fmt.Errorf("more than %d different Bridge lines: restart Tor after changing them", maxTargets)
+	}
+	c.keepRegistered(ctx, t.Facilitator, false)
+	return nil
+}
+
+// remember tells whether t is among the first maxTargets.
+func (c *Client) remember(t Target) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.targets[t] && len(c.targets) >= maxTargets {
+		return false
+	}
+	c.targets[t] = true
+	return true
+}
+
+// keepRegistered starts the registrar of f, if there is none yet.
+func (c *Client) keepRegistered(ctx context.Context, f Facilitator, eager bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.facilitators[f] {
+		return
+	}
+	c.facilitators[f] = true
+	r := &registrar{cfg: c.cfg, facilitator: f, ways: c.ways, alternatives: c.alternatives, changes: c.changes, eager: eager}
+	c.wg.Go(func() { r.run(ctx) })
+}
+
+// registrar keeps registered with one facilitator whatever proxies are wanted for.
 type registrar struct {
-	cfg    Config
-	target Target
-	ways   []rendezvous.Method
-	link   *linker
-	eager  bool // register once although nobody asks yet
+	cfg          Config
+	facilitator  Facilitator
+	ways         ways
+	alternatives []*alternative
+	changes      *changes
+	eager        bool // register all once although nobody asks yet
 
 	failures int
 	said     string // the last notice
@@ -40,22 +84,26 @@ type registrar struct {
 
 func (r *registrar) run(ctx context.Context) {
 	for ctx.Err() == nil {
-		n, demand, changed := r.link.look(r.target)
-		if !r.eager && (demand == 0 || n.spare+n.linked >= r.cfg.Proxies) {
+		changed := r.changes.wait()
+		wanted, arrivals := r.look()
+		if r.eager {
+			wanted = endpoints(r.alternatives)
+		}
+		if len(wanted) == 0 {
 			select {
 			case <-changed:
 			case <-ctx.Done():
 			}
 			continue
 		}
-		err := r.register(ctx)
+		err := r.register(ctx, wanted)
 		if ctx.Err() != nil {
 			return
 		}
 		r.tell(err)
 		if err == nil {
 			r.eager, r.failures = false, 0
-			r.rest(ctx, n.arrivals)
+			r.rest(ctx, wanted, arrivals)
 			continue
 		}
 		r.failures++
@@ -63,12 +111,37 @@ func (r *registrar) run(ctx context.Context) {
 	}
 }
 
+// look gives the endpoints that proxies are wanted for, and how many have come to
+// any. An alternative that has its proxies is left out, so that those who come go
+// where they are needed.
+func (r *registrar) look() (wanted []registration.Endpoint, arrivals uint64) {
+	for _, a := range r.alternatives {
+		n := a.link.counts()
+		arrivals += n.arrivals
+		if n.spare+n.linked < r.cfg.Proxies {
+			wanted = append(wanted, a.link.demanded(r.facilitator)...)
+		}
+	}
+	return wanted, arrivals
+}
+
+// endpoints gives all of them.
+func endpoints(alternatives []*alternative) (all []registration.Endpoint) {
+	for _, a := range alternatives {
+		all = append(all, a.Endpoint)
+	}
+	return all
+}
+
 // register tries each way in turn, until one works.
-func (r *registrar) register(ctx context.Context) error {
-	reg := registration.Registration{Endpoints: []registration.Endpoint{{Addr: r.target.Remote, Transport: r.target.Transport}}}
+func (r *registrar) register(ctx context.Context, wanted []registration.Endpoint) error {
+	ways, err := r.ways(r.cfg, r.facilitator, wanted)
+	if err != nil {
+		return err
+	}
 	var errs []error
-	for _, way := range r.ways {
-		err := way.Register(ctx, reg)
+	for _, way := range ways {
+		err := way.Register(ctx, registration.Registration{Endpoints: wanted})
 		if err == nil {
 			return nil
 		}
@@ -77,15 +150,21 @@ func (r *registrar) register(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// rest waits while the registration stands: until it is time to refresh it, or
-// until a proxy has come, which will have used it up.
-func (r *registrar) rest(ctx context.Context, arrivals uint64) {
+// rest waits while the registration stands: until it is time to refresh it, until
+// a proxy has come, which will have used it up, or until more is wanted than was
+// registered.
+func (r *registrar) rest(ctx context.Context, registered []registration.Endpoint, arrivals uint64) {
 	refresh := time.NewTimer(jitter(r.cfg.Refresh))
 	defer refresh.Stop()
+	missing := func(e registration.Endpoint) bool { return !slices.Contains(registered, e) }
 	for {
-		n, _, changed := r.link.look(r.target)
-		if n.arrivals != arrivals {
+		changed := r.changes.wait()
+		wanted, n := r.look()
+		switch {
+		case n != arrivals:
 			r.sleep(ctx, settle)
+			return
+		case slices.ContainsFunc(wanted, missing):
 			return
 		}
 		select {

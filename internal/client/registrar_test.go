@@ -3,10 +3,12 @@ package client
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"flashproxy/internal/registration"
 	"flashproxy/internal/rendezvous"
 )
 
@@ -16,7 +18,7 @@ var errNet = errors.New("network is unreachable")
 
 func TestRegistersAtStartOnceWithoutDemand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, Config{Target: Target{Facilitator: facilitator}})
+		w := newWorld(t, registering())
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		if at := w.tried(); len(at) != 1 || at[0] != 0 {
@@ -30,7 +32,7 @@ func TestRegistersAtStartOnceWithoutDemand(t *testing.T) {
 
 func TestRefreshesWhileSomethingWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, Config{Target: Target{Facilitator: facilitator}})
+		w := newWorld(t, registering())
 		w.tor(nil)
 		time.Sleep(time.Hour)
 		synctest.Wait()
@@ -59,7 +61,7 @@ func TestRefreshesWhileSomethingWaits(t *testing.T) {
 // enough are.
 func TestKeepsSpares(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, Config{Target: Target{Facilitator: facilitator}, Proxies: 3})
+		w := newWorld(t, Config{Facilitator: Facilitator{URL: facilitator}, Proxies: 3})
 		w.tor(nil)
 		for i := range 3 {
 			if n := len(w.tried()); n != i+1 {
@@ -89,7 +91,7 @@ func TestKeepsSpares(t *testing.T) {
 // When the only proxy dies, Tor asks again at once and so do we.
 func TestLostProxyIsReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, Config{Target: Target{Facilitator: facilitator}, Proxies: 1})
+		w := newWorld(t, Config{Facilitator: Facilitator{URL: facilitator}, Proxies: 1})
 		_, req := w.tor(nil)
 		p := w.proxy("1.1.1.1:1")
 		wantState(t, req, "granted")
@@ -110,7 +112,7 @@ func TestLostProxyIsReplaced(t *testing.T) {
 
 func TestBacksOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorldWhere(t, Config{Target: Target{Facilitator: facilitator}}, func(int) error { return errNet })
+		w := newWorldWhere(t, registering(), func(int) error { return errNet })
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		at := w.tried()
@@ -149,7 +151,7 @@ func TestNoticesAChangedAnswer(t *testing.T) {
 			&rendezvous.BusyError{RetryAfter: time.Second},
 			nil,
 		}
-		w := newWorldWhere(t, Config{Target: Target{Facilitator: facilitator}}, func(n int) error {
+		w := newWorldWhere(t, registering(), func(n int) error {
 			if n > len(script) {
 				return nil
 			}
@@ -183,7 +185,7 @@ func TestNoticesAChangedAnswer(t *testing.T) {
 // Tor user nor the facilitator.
 func TestStrangersCauseNoFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, Config{Target: Target{Facilitator: facilitator}})
+		w := newWorld(t, registering())
 		for range 300 {
 			tor, _ := w.tor(nil)
 			w.proxy("1.1.1.1:1").Abort()
@@ -210,22 +212,30 @@ func TestMethods(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct {
-		methods []string
-		target  Target
-		want    string
+		methods     []string
+		facilitator Facilitator
+		remotes     []netip.AddrPort
+		want        string
 	}{
-		{nil, Target{}, "[]"},
-		{nil, Target{Facilitator: facilitator, Remote: w}, "[http]"},
-		{nil, Target{Facilitator: facilitator, PublicKey: key, Remote: w}, "[url http]"},
-		{nil, Target{Facilitator: facilitator, PublicKey: key, Remote: port}, "[http]"},
-		{[]string{"http", "url"}, Target{Facilitator: facilitator, PublicKey: key, Remote: w}, "[http url]"},
-		{[]string{"url"}, Target{Facilitator: facilitator, Remote: w}, "error"},
-		{[]string{"url"}, Target{Facilitator: facilitator, PublicKey: key, Remote: port}, "error"},
-		{[]string{"carrier-pigeon"}, Target{Facilitator: facilitator, Remote: w}, "error"},
-		{nil, Target{Facilitator: "facilitator.example", Remote: w}, "error"},
-		{nil, Target{Facilitator: "http://u:p@facilitator.example", Remote: w}, "error"},
+		{nil, Facilitator{}, nil, "[]"},
+		{nil, Facilitator{facilitator, ""}, []netip.AddrPort{w}, "[http]"},
+		{nil, Facilitator{facilitator, key}, []netip.AddrPort{w}, "[url http]"},
+		{nil, Facilitator{facilitator, key}, []netip.AddrPort{port}, "[http]"},
+		{nil, Facilitator{facilitator, key}, []netip.AddrPort{w, w}, "[url http]"},
+		{nil, Facilitator{facilitator, key}, []netip.AddrPort{w, port}, "[http]"},
+		{[]string{"url"}, Facilitator{facilitator, key}, []netip.AddrPort{w, port}, "error"},
+		{[]string{"http", "url"}, Facilitator{facilitator, key}, []netip.AddrPort{w}, "[http url]"},
+		{[]string{"url"}, Facilitator{facilitator, ""}, []netip.AddrPort{w}, "error"},
+		{[]string{"url"}, Facilitator{facilitator, key}, []netip.AddrPort{port}, "error"},
+		{[]string{"carrier-pigeon"}, Facilitator{facilitator, ""}, []netip.AddrPort{w}, "error"},
+		{nil, Facilitator{"facilitator.example", ""}, []netip.AddrPort{w}, "error"},
+		{nil, Facilitator{"http://u:p@facilitator.example", ""}, []netip.AddrPort{w}, "error"},
 	} {
-		ways, err := methods(Config{Methods: tt.methods}, tt.target)
+		var endpoints []registration.Endpoint
+		for _, r := range tt.remotes {
+			endpoints = append(endpoints, registration.Endpoint{Addr: r})
+		}
+		ways, err := methods(Config{Methods: tt.methods}, tt.facilitator, endpoints)
 		got := "error"
 		if err == nil {
 			names := []string{}
@@ -235,7 +245,7 @@ func TestMethods(t *testing.T) {
 			got = fmt.Sprint(names)
 		}
 		if got != tt.want {
-			t.Errorf("methods(%v, %+v) = %s, %v; want %s", tt.methods, tt.target, got, err, tt.want)
+			t.Errorf("methods(%v, %v, %v) = %s, %v; want %s", tt.methods, tt.facilitator, tt.remotes, got, err, tt.want)
 		}
 	}
 }

@@ -14,9 +14,9 @@ const spareAge = 15 * time.Minute
 
 // standBy keeps r as a spare until it is linked (it is then another's), goes
 // away, or has stood by for too long.
-func (c *Client) standBy(ctx context.Context, r *remote) {
+func (c *Client) standBy(ctx context.Context, a *alternative, r *remote) {
 	r.linked = make(chan struct{})
-	if err := c.link.addRemote(r); err != nil {
+	if err := a.link.addRemote(r); err != nil {
 		c.cfg.Logger.Debug("proxy turned away", "proxy", r.conn.RemoteAddr(), "error", err)
 		r.conn.Close()
 		return
@@ -31,7 +31,7 @@ func (c *Client) standBy(ctx context.Context, r *remote) {
 	case <-age.C:
 	case <-ctx.Done():
 	}
-	if c.link.dropRemote(r) {
+	if a.link.dropRemote(r) {
 		r.conn.Close()
 	}
 }

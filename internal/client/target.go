@@ -9,19 +9,22 @@ import (
 	"flashproxy/internal/registration"
 )
 
-// Target is what to register, and where: the flags, with the arguments of a
+// Facilitator is where to register. The zero value is nowhere.
+type Facilitator struct {
+	// URL is "" for none: then nothing is registered.
+	URL string
+	// PublicKey is "" for none: then nothing is sealed.
+	PublicKey string
+}
+
+// Target is where to register, and what: the flags, with the arguments of a
 // Bridge line over them. It is comparable, so that equal Bridge lines share one
 // registration.
 type Target struct {
-	// Facilitator is a URL, "" for none: then nothing is registered.
-	Facilitator string
-	// PublicKey is the facilitator's, "" for none: then nothing is sealed.
-	PublicKey string
-	// Transport is what the remote port speaks, and what is within.
-	Transport registration.Transport
-	// Remote is the address to register; without an IP it stands for the one that the
-	// facilitator sees.
-	Remote netip.AddrPort
+	Facilitator
+	// Endpoint is what proxies are told. An address without an IP stands for the one
+	// that the facilitator sees.
+	registration.Endpoint
 }
 
 // ParseRemote reads the address to register, [HOST]:PORT with a numeric host,
@@ -47,14 +50,14 @@ func (t Target) Override(args map[string][]string) (Target, error) {
 		switch key {
 		case "url":
 			_, err = registration.ParseFacilitator(v)
-			t.Facilitator = v
+			t.URL = v
 		case "pubkey":
 			_, err = registration.ParsePublicKey(v)
 			t.PublicKey = v
 		case "transport":
 			t.Transport, err = registration.ParseTransport(v)
 		case "remote":
-			t.Remote, err = ParseRemote(v)
+			t.Addr, err = ParseRemote(v)
 		default:
 			return t, errors.New("unknown argument: the known ones are url=, transport=, pubkey= and remote=")
 		}

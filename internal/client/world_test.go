@@ -19,12 +19,13 @@ import (
 	"flashproxy/internal/rendezvous"
 )
 
-// world is a client with both its sides in memory, in a synctest bubble.
+// world is a client with all its sides in memory, in a synctest bubble. Where a test
+// does not say which alternative, it is the plain one.
 type world struct {
+	*sides         // for plain Tor by WebSocket
+	hidden  *sides // for obfs4 by TCP
 	t       *testing.T
 	c       *Client
-	remote  *memnet.Listener
-	reqs    chan *request
 	stop    context.CancelFunc
 	stopped chan error
 
@@ -34,6 +35,26 @@ type world struct {
 	regs     []registration.Registration
 	answer   func(n int) error // what the nth attempt gets, from 1
 	start    time.Time
+}
+
+// sides are those of one alternative.
+type sides struct {
+	t      *testing.T
+	remote *memnet.Listener
+	reqs   chan *request
+	link   *linker
+}
+
+func newSides(t *testing.T, address, transport string) (*sides, Alternative) {
+	t.Helper()
+	s := &sides{t: t, remote: memnet.Listen(netip.MustParseAddrPort("192.0.2.1:9000")), reqs: make(chan *request)}
+	a := Alternative{Locals: []Locals{&locals{reqs: s.reqs, done: make(chan struct{})}}, Remotes: []net.Listener{s.remote}}
+	a.Addr = netip.MustParseAddrPort(address)
+	var err error
+	if a.Transport, err = registration.ParseTransport(transport); err != nil {
+		t.Fatal(err)
+	}
+	return s, a
 }
 
 // request is a SOCKS request as main would give it.
@@ -72,18 +93,26 @@ func (l *locals) Accept() (Request, error) {
 
 func (l *locals) Close() error { l.once.Do(func() { close(l.done) }); return nil }
 
-const facilitator = "http://facilitator.example/"
+// facilitator is where the client of a world registers, if anywhere, and what.
+const (
+	facilitator = "http://facilitator.example/"
+	plainAddr   = "8.8.4.4:9000"
+	hiddenAddr  = "8.8.4.4:9001"
+)
 
-// newWorld starts a client; with a Facilitator in the target, it registers.
+func registering() Config { return Config{Facilitator: Facilitator{URL: facilitator}} }
+
+// newWorld starts a client; with a Facilitator, it registers.
 func newWorld(t *testing.T, cfg Config) *world {
 	return newWorldWhere(t, cfg, func(int) error { return nil })
 }
 
 // newWorldWhere is newWorld with what the nth attempt to register gets, from 1.
 func newWorldWhere(t *testing.T, cfg Config, answer func(n int) error) *world {
+	plain, plainly := newSides(t, plainAddr, "websocket")
+	hidden, hiddenly := newSides(t, hiddenAddr, "obfs4|tcp")
 	w := &world{
-		t: t, remote: memnet.Listen(netip.MustParseAddrPort("192.0.2.1:9000")),
-		reqs: make(chan *request), stopped: make(chan error, 1), start: time.Now(),
+		sides: plain, hidden: hidden, t: t, stopped: make(chan error, 1), start: time.Now(),
 		answer: answer,
 	}
 	cfg.Logger = slog.New(slog.DiscardHandler)
@@ -92,17 +121,18 @@ func newWorldWhere(t *testing.T, cfg Config, answer func(n int) error) *world {
 		defer w.mu.Unlock()
 		w.notices = append(w.notices, s)
 	}
-	cfg.Target.Remote = netip.MustParseAddrPort("8.8.4.4:9000")
-	cfg.Target.Transport = registration.Transport{Outer: "websocket"}
 	var err error
-	if w.c, err = New(cfg); err != nil {
+	if w.c, err = New(cfg, plainly, hiddenly); err != nil {
 		t.Fatal(err)
 	}
-	w.c.ways = func(Config, Target) ([]rendezvous.Method, error) { return []rendezvous.Method{w}, nil }
+	plain.link, hidden.link = w.c.alternatives[0].link, w.c.alternatives[1].link
+	w.c.ways = func(Config, Facilitator, []registration.Endpoint) ([]rendezvous.Method, error) {
+		return []rendezvous.Method{w}, nil
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	w.stop = cancel
 	go func() {
-		w.stopped <- w.c.Run(ctx, []Locals{&locals{reqs: w.reqs, done: make(chan struct{})}}, []net.Listener{w.remote})
+		w.stopped <- w.c.Run(ctx)
 	}()
 	t.Cleanup(w.end)
 	return w
@@ -114,8 +144,10 @@ func (w *world) end() {
 	if err := <-w.stopped; !errors.Is(err, context.Canceled) {
 		w.t.Errorf("Run: %v", err)
 	}
-	if n, demand, _ := w.c.link.look(w.c.cfg.Target); n.waiting+n.spare+n.linked+demand != 0 {
-		w.t.Errorf("after the end: %+v, demand %d", n, demand)
+	for _, a := range w.c.alternatives {
+		if n := a.link.counts(); n.waiting+n.spare+n.linked+len(a.link.demand) != 0 {
+			w.t.Errorf("after the end: %+v, demand %v", n, a.link.demand)
+		}
 	}
 }
 
@@ -149,29 +181,26 @@ func (w *world) noticed(part string) int {
 }
 
 // tor opens a SOCKS connection; its end and the request at the client's.
-func (w *world) tor(args map[string][]string) (*memnet.Conn, *request) {
+func (s *sides) tor(args map[string][]string) (*memnet.Conn, *request) {
 	a, b := memnet.Pipe()
 	r := &request{Conn: b, args: args, answered: make(chan bool, 1)}
-	w.reqs <- r
+	s.reqs <- r
 	synctest.Wait()
 	return a, r
 }
 
 // proxy connects to the remote side from addr.
-func (w *world) proxy(addr string) *memnet.Conn {
-	w.t.Helper()
-	c, err := w.remote.DialFrom(w.t.Context(), netip.MustParseAddrPort(addr))
+func (s *sides) proxy(addr string) *memnet.Conn {
+	s.t.Helper()
+	c, err := s.remote.DialFrom(s.t.Context(), netip.MustParseAddrPort(addr))
 	if err != nil {
-		w.t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	synctest.Wait()
 	return c.(*memnet.Conn)
 }
 
-func (w *world) counts() counts {
-	n, _, _ := w.c.link.look(w.c.cfg.Target)
-	return n
-}
+func (s *sides) counts() counts { return s.link.counts() }
 
 // granted tells how the request was answered; "held" when it was not.
 func (r *request) state() string {

@@ -114,20 +114,25 @@ func wrongRelay(t *testing.T) (address string) {
 	return serveTCP(t, func(net.Conn) { t.Error("somebody was led to a relay that speaks something else") })
 }
 
-// startExternal starts a client by hand, and gives its ports for Tor, in the order of
-// its alternatives.
-func startExternal(t *testing.T, facilitator string, args ...string) (p *Process, ports []string) {
+// startExternal starts a client by hand.
+func startExternal(t *testing.T, facilitator string, args ...string) *Process {
 	t.Helper()
 	p, err := programs.Run("flashproxy-client", append([]string{"--external", "--register", "--facilitator", facilitator}, args...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ends(t, p)
-	port, err := p.Port(within(t, time.Minute), "for=Tor")
+	return p
+}
+
+// torPort gives the port for Tor of one of its alternatives.
+func torPort(t *testing.T, client *Process, transport string) string {
+	t.Helper()
+	port, err := client.Port(within(t, time.Minute), "transport="+transport+" for=Tor")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p, []string{port}
+	return port
 }
 
 // behindObfs4 starts a Tor client whose obfs4proxy goes through our SOCKS port.
@@ -154,8 +159,8 @@ func TestObfs4(t *testing.T) {
 	s.open(t, netip.MustParseAddr("127.0.0.1"), []string{"websocket " + plain, "tcp " + plain, relay.line})
 	for _, option := range []string{"Socks5Proxy", "Socks4Proxy"} {
 		t.Run(option, func(t *testing.T) {
-			_, ports := startExternal(t, s.facilitator.URL, "--transport", "obfs4|websocket", "127.0.0.1:0", "127.0.0.1:0")
-			c := behindObfs4(t, n, relay.bridge, fmt.Sprintf("%s 127.0.0.1:%s", option, ports[0]))
+			p := startExternal(t, s.facilitator.URL, "--transport", "obfs4|websocket", "127.0.0.1:0", "127.0.0.1:0")
+			c := behindObfs4(t, n, relay.bridge, fmt.Sprintf("%s 127.0.0.1:%s", option, torPort(t, p, "obfs4|websocket")))
 			bootstrap(t, c)
 			fetch(t, c, page(t, n, 1<<20))
 		})

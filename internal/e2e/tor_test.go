@@ -133,27 +133,26 @@ func TestBootstrapAndFetch(t *testing.T) {
 	noAddresses(t, "proxy", s.proxy.Lines().Tail(1000))
 }
 
+// behindPort starts a Tor client that uses our SOCKS port.
+func behindPort(t *testing.T, n *tornet.Network, version, port string) *tornet.Client {
+	t.Helper()
+	c, err := n.Client(within(t, time.Minute), tornet.ClientConfig{
+		Name: name("client"), Plugins: []string{fmt.Sprintf("flashproxy %s 127.0.0.1:%s", version, port)},
+		Bridges: []string{"flashproxy 0.0.1.0:1"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ends(t, c)
+	return c
+}
+
 func TestExternal(t *testing.T) {
 	for _, version := range []string{"socks4", "socks5"} {
 		t.Run(version, func(t *testing.T) {
 			s := newScene(t, netip.MustParseAddr("127.0.0.1"))
-			p, err := programs.Run("flashproxy-client", "--external", "--register", "--facilitator", s.facilitator.URL, "127.0.0.1:0", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			ends(t, p)
-			port, err := p.Port(within(t, time.Minute), "for=Tor")
-			if err != nil {
-				t.Fatal(err)
-			}
-			c, err := s.net.Client(within(t, time.Minute), tornet.ClientConfig{
-				Name: name("client"), Plugins: []string{fmt.Sprintf("flashproxy %s 127.0.0.1:%s", version, port)},
-				Bridges: []string{"flashproxy 0.0.1.0:1"},
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			ends(t, c)
+			p := startExternal(t, s.facilitator.URL, "127.0.0.1:0", "127.0.0.1:0")
+			c := behindPort(t, s.net, version, torPort(t, p, "websocket"))
 			bootstrap(t, c)
 			fetch(t, c, page(t, s.net, 1<<20))
 			noAddresses(t, "client", p.Lines().Tail(1000))
