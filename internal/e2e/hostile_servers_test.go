@@ -146,7 +146,9 @@ func facilitatorsOfProxy(t *testing.T) (end func(*testing.T)) {
 		"no relay":      "client=" + elsewhere,
 		"a name":        "client=localhost:9000&relay=" + elsewhere,
 		"two clients":   "client=" + elsewhere + "&client=" + elsewhere + "&relay=" + elsewhere,
-		"not our trade": "client=" + elsewhere + "&relay=" + elsewhere + "&client-transport=tcp",
+		"not our trade": "client=" + elsewhere + "&relay=" + elsewhere + "&client-transport=smoke",
+		"one within":    "client=" + elsewhere + "&relay=" + elsewhere + "&relay-transport=obfs4%7Cwebsocket",
+		"no transport":  "client=" + elsewhere + "&relay=" + elsewhere + "&relay-transport=",
 	} {
 		all = append(all, badAnswer{name: name, say: fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body)})
 	}

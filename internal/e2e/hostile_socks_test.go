@@ -1,6 +1,9 @@
 package e2e
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // socksAttacks are for a port that speaks SOCKS4, 4a and 5. What it grants it grants when
 // there is a proxy, so never here.
@@ -52,6 +55,11 @@ func socksAttacks() []attack {
 		{name: "unknown argument", send: v4 + "a=b\x00", gets: no4},
 		{name: "bad URL", send: v4 + "url=ftp://x\x00", gets: no4},
 		{name: "bad transport", send: v4 + "transport=|\x00", gets: no4},
+		{name: "unknown transport", send: v4 + "transport=smoke\x00", gets: no4},
+		{name: "a transport that other proxies speak", send: v4 + "transport=obfs4|tcp\x00", gets: no4},
+		{name: "empty transport", send: v4 + "transport=\x00", gets: no4},
+		{name: "a transport of 300 bytes", send: v4 + "transport=" + strings.Repeat("x", 300) + "|websocket\x00", gets: no4},
+		{name: "a blank in a transport", send: v4 + "transport=obfs 4|websocket\x00", gets: no4},
 		{name: "bad address", send: v4 + "remote=127.0.0.1:x\x00", gets: no4},
 
 		{name: "no methods", send: "\x05\x00", gets: "05ff"},
@@ -69,6 +77,7 @@ func socksAttacks() []attack {
 		password("arguments that are none by SOCKS5", "\x01\x02me\x01\x00", "0101", atOnce),
 
 		{name: "waits", send: v4 + "\x00", ends: stays},
+		{name: "waits, with two transports within", send: v4 + "transport=a|b|websocket\x00", ends: stays},
 		{name: "waits, with a host", send: v4a + "\x00relay.example\x00", ends: stays},
 		{name: "waits, byte by byte", send: v4 + "\x00", every: time.Millisecond, ends: stays},
 		after5("waits", "\x05\x01\x00"+to, "", stays),

@@ -2,6 +2,7 @@ package registration
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 	"testing/quick"
 	"time"
@@ -25,6 +26,8 @@ func TestAnswer(t *testing.T) {
 	for _, in := range []string{
 		"", "<html>", "client=1.2.3.4:1", "client=1.2.3.4:1&relay=", "client=x:1&relay=5.6.7.8:1", "client=&client=", "client=&check-back-in=", "client=&check-back-in=x",
 		"client=&check-back-in=1&check-back-in=2", "client=1.2.3.4:1&relay=5.6.7.8:1&client-transport=", "client=1.2.3.4:1&relay=5.6.7.8:1&relay-transport=a%7Cb",
+		"client=1.2.3.4:1&relay=5.6.7.8:1&relay-transport=%7Ctcp", "client=1.2.3.4:1&relay=5.6.7.8:1&client-transport=t%00cp", "client=1.2.3.4:1&relay=5.6.7.8:1&client-transport=t+cp",
+		"client=1.2.3.4:1&relay=5.6.7.8:1&client-transport=" + strings.Repeat("x", 300),
 		"client=1.2.3.4:1&relay=127.1:1", "client=1.2.3.4:1&relay=0x7f.1:1", "client=1.2.3.4:1&relay=a_b:1", "client=&check-back-in=-1", "client=&check-back-in=99999999999",
 		"client=%zz", "client=" + string(make([]byte, MaxAnswer)),
 	} {

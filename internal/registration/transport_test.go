@@ -10,6 +10,8 @@ func TestParseTransport(t *testing.T) {
 		"websocket":             {"", "websocket"},
 		"obfs4|websocket":       {"obfs4", "websocket"},
 		"a|b|tcp":               {"a|b", "tcp"},
+		"a|b|c":                 {"a|b", "c"},
+		"||tcp":                 {"|", "tcp"},
 		"|websocket":            {"", "websocket"},
 		"x_Y-1.2|ws":            {"x_Y-1.2", "ws"},
 		"!~|websocket":          {"!~", "websocket"},
@@ -26,6 +28,8 @@ func TestParseTransport(t *testing.T) {
 	for _, in := range []string{
 		"", "|", "obfs4|", "web socket", "websocket ", "obfs 4|websocket", "ob\nfs|websocket", "é|websocket", "wébsocket",
 		"a&b", "a=b", "a%", strings.Repeat("a", 33), strings.Repeat("a", 65) + "|websocket",
+		"a|b|", "||", " websocket", "a| websocket", "a |websocket", "a|web socket", "a\t|websocket", "\x00", "a\x00|websocket", "a|websocket\x00", "a\x7f|websocket",
+		strings.Repeat("a", 300), strings.Repeat("a", 300) + "|websocket", "a|" + strings.Repeat("b", 300), strings.Repeat("a|", 150) + "websocket",
 	} {
 		if got, err := ParseTransport(in); err == nil {
 			t.Errorf("ParseTransport(%q) = %+v, want an error", in, got)
@@ -47,7 +51,7 @@ func TestTransportText(t *testing.T) {
 }
 
 func FuzzParseTransport(f *testing.F) {
-	for _, s := range []string{"websocket", "obfs4|websocket", "a|b|c", "|", ""} {
+	for _, s := range []string{"websocket", "obfs4|websocket", "a|b|c", "|websocket", "a |b", "a\x00|b", "|", ""} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
