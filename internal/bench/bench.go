@@ -26,6 +26,7 @@ func rows() []row {
 	return []row{
 		{"proxy-cpu", "CPU time of proxy-headless for each GB, one pair", 30 * s, 5 * s, proxyCPU},
 		{"facilitator-matches", "how many clients a facilitator can give to proxies", 40 * s, 6 * s, facilitatorMatches},
+		{"facilitator-memory", "memory of a held poll, and of a waiting registration", 60 * s, 10 * s, facilitatorMemory},
 		{"pool-match", "how the cost of a match grows with those that wait", 10 * s, 2 * s, poolMatch},
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -24,6 +25,23 @@ func cpuTime(pid int) (time.Duration, error) {
 		return 0, fmt.Errorf("read the CPU clock of process %d: %w", pid, err)
 	}
 	return time.Duration(t.Nano()), nil
+}
+
+// memory gives the resident memory of a process in bytes. The sums in
+// /proc/PID/status are late by up to 64 pages for each thread; these are counted.
+func memory(pid int) (float64, error) {
+	f, err := os.Open(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	for s := bufio.NewScanner(f); s.Scan(); {
+		if rest, ok := strings.CutPrefix(s.Text(), "Rss:"); ok {
+			kib, err := strconv.Atoi(strings.TrimSpace(strings.TrimSuffix(rest, "kB")))
+			return float64(kib) * 1024, err
+		}
+	}
+	return 0, fmt.Errorf("no Rss in the memory map of process %d", pid)
 }
 
 // wantFiles is enough for 10,000 pairs at both of their ends.
@@ -46,6 +64,15 @@ func raiseFileLimit() error {
 		return fmt.Errorf("raise the limit of open files: %w", err)
 	}
 	return nil
+}
+
+// fileLimit is how many files may be open.
+func fileLimit() int {
+	var l syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l) != nil {
+		return 0
+	}
+	return int(l.Cur)
 }
 
 // machine says where the figures come from.
