@@ -25,6 +25,10 @@ func rows() []row {
 	const s = time.Second
 	return []row{
 		{"proxy-cpu", "CPU time of proxy-headless for each GB, one pair", 30 * s, 5 * s, proxyCPU},
+		{"proxy-many", "the same with 200 pairs at once", 30 * s, 5 * s, proxyMany},
+		{"proxy-fairness", "how evenly 200 pairs share the proxy", 30 * s, 5 * s, proxyFairness},
+		{"proxy-latency", "how long a message takes there and back, idle and with bulk beside", 30 * s, 5 * s, proxyLatency},
+		{"idle-memory", "memory of a silent pair in proxy, server and client", 200 * s, 1 * s, idleMemory},
 		{"facilitator-matches", "how many clients a facilitator can give to proxies", 40 * s, 6 * s, facilitatorMatches},
 		{"facilitator-memory", "memory of a held poll, and of a waiting registration", 60 * s, 10 * s, facilitatorMemory},
 		{"pool-match", "how the cost of a match grows with those that wait", 10 * s, 2 * s, poolMatch},

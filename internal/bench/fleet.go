@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/binary"
+	"errors"
 	"fmt"
-	"io"
 	"net"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"flashproxy/internal/e2e"
@@ -18,6 +18,8 @@ import (
 type fleet struct {
 	proc  *e2e.Process
 	pairs [][2]*end // the client's end and the relay's
+
+	mu sync.Mutex // of pairs while they are put together
 }
 
 // patience is for connections and bytes to arrive; a fleet that hangs fails.
@@ -43,106 +45,107 @@ func (b *bench) startCopy(ctx context.Context, n, size int, env ...string) (*fle
 func newFleet(ctx context.Context, n int, framed bool, start func(client, relay string) (*e2e.Process, error)) (*fleet, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	var listeners [2]net.Listener
-	for i := range listeners {
-		ln, err := net.Listen("tcp4", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer ln.Close()
-		listeners[i] = ln
+	client, err := listen(ctx)
+	if err != nil {
+		return nil, err
 	}
-	defer context.AfterFunc(ctx, func() { listeners[0].Close(); listeners[1].Close() })()
-	proc, err := start(listeners[0].Addr().String(), listeners[1].Addr().String())
+	relay, err := listen(ctx)
+	if err != nil {
+		return nil, err
+	}
+	proc, err := start(client.Addr().String(), relay.Addr().String())
 	if err != nil {
 		return nil, err
 	}
 	f := &fleet{proc: proc, pairs: make([][2]*end, n)}
-	errs := make(chan error, 2)
-	for side, ln := range listeners {
-		go func() { errs <- f.accept(ln, side, framed) }()
+	return f.join(cancel,
+		func() error {
+			return f.accept(client, framed, func(i int, e *end) error {
+				f.pairs[i][0] = e
+				return e.sendTag(i)
+			})
+		},
+		func() error {
+			return f.accept(relay, framed, func(_ int, e *end) error { return f.second(e) })
+		})
+}
+
+// listen listens until ctx ends.
+func listen(ctx context.Context) (net.Listener, error) {
+	ln, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err == nil {
+		context.AfterFunc(ctx, func() { ln.Close() })
 	}
-	for range listeners {
-		if e := <-errs; e != nil && err == nil {
-			err = e
-			listeners[0].Close()
-			listeners[1].Close()
+	return ln, err
+}
+
+// join waits for both sides of all pairs. A side that fails ends the other by cancel.
+func (f *fleet) join(cancel func(), sides ...func() error) (*fleet, error) {
+	err := inParallel(len(sides), func(i int) error {
+		err := sides[i]()
+		if err != nil {
+			cancel()
 		}
-	}
+		return err
+	})
 	if err != nil {
 		f.close()
-		return nil, fmt.Errorf("accept %d pairs: %w; the process says:\n%v", n, err, proc.Lines().Tail(5))
+		return nil, fmt.Errorf("connect %d pairs: %w; the process says: %q", len(f.pairs), err, f.proc.Lines().Tail(3))
 	}
 	return f, nil
 }
 
-// tagSize is the number of a pair, the first message in each.
-const tagSize = 8
-
-// accept accepts one side of all pairs. The client's ends send their numbers, and the
-// relay's learn from that which pair is theirs.
-func (f *fleet) accept(ln net.Listener, side int, framed bool) error {
-	var wg sync.WaitGroup
-	var mu sync.Mutex
+// accept accepts one side of all pairs, and does the server's part of the handshake.
+func (f *fleet) accept(ln net.Listener, framed bool, then func(i int, e *end) error) error {
+	defer ln.Close()
+	conns := make(chan net.Conn)
 	var failed error
-	for i := range f.pairs {
-		c, err := ln.Accept()
-		if err != nil {
-			failed = err
-			break
-		}
-		wg.Go(func() {
-			e := &end{Conn: c, framed: framed}
-			i, err := e.meet(i, side)
-			mu.Lock()
-			defer mu.Unlock()
-			switch {
-			case err != nil:
+	go func() {
+		defer close(conns)
+		for range f.pairs {
+			c, err := ln.Accept()
+			if err != nil {
 				failed = err
-				c.Close()
-			case i >= len(f.pairs) || f.pairs[i][side] != nil:
-				failed = fmt.Errorf("two pairs with number %d", i)
-				c.Close()
-			default:
-				f.pairs[i][side] = e
+				return
 			}
-		})
-	}
-	wg.Wait()
-	return failed
+			conns <- c
+		}
+	}()
+	var next atomic.Int64
+	const hands = 32
+	err := inParallel(hands, func(int) error {
+		var err error
+		for c := range conns { // to the last, so that accepting ends
+			e := &end{Conn: c}
+			if err == nil && framed {
+				e.wrap = frame
+				err = upgrade(c)
+			}
+			if err == nil {
+				err = then(int(next.Add(1)-1), e)
+			}
+			if err != nil {
+				c.Close()
+			}
+		}
+		return err
+	})
+	return errors.Join(err, failed)
 }
 
-// meet does the handshake of a new connection and gives the number of its pair.
-func (e *end) meet(i, side int) (int, error) {
-	e.SetDeadline(time.Now().Add(patience))
-	defer e.SetDeadline(time.Time{})
-	if e.framed {
-		if err := upgrade(e); err != nil {
-			return 0, err
-		}
+// second puts an end to the pair whose number it reads.
+func (f *fleet) second(e *end) error {
+	i, err := e.readTag()
+	if err != nil {
+		return err
 	}
-	if side == 0 {
-		tag := binary.BigEndian.AppendUint64(nil, uint64(i))
-		if e.framed {
-			tag = frame(tag)
-		}
-		_, err := e.Write(tag)
-		return i, err
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if i < 0 || i >= len(f.pairs) || f.pairs[i][1] != nil {
+		return fmt.Errorf("there is no pair %d, or there are two", i)
 	}
-	var head [6]byte // of a masked frame
-	var tag [tagSize]byte
-	if e.framed {
-		if _, err := io.ReadFull(e, head[:]); err != nil {
-			return 0, err
-		}
-	}
-	if _, err := io.ReadFull(e, tag[:]); err != nil {
-		return 0, err
-	}
-	for i := range tag {
-		tag[i] ^= head[2+i%4]
-	}
-	return int(binary.BigEndian.Uint64(tag[:])), nil
+	f.pairs[i][1] = e
+	return nil
 }
 
 // drain lets all ends read, with buffers of size bytes.
@@ -170,6 +173,8 @@ func (f *fleet) move(ctx context.Context, size int, total int64) (moved int64, e
 				err := to.await(ctx, want)
 				if err != nil {
 					from.Close() // so that sending ends too
+				} else if got := to.total(); got != want {
+					err = fmt.Errorf("%d bytes came where %d were sent", got, want)
 				}
 				<-sent
 				errs <- err

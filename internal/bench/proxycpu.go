@@ -3,62 +3,108 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 )
 
-// size is a size of messages, with what it is called.
-type size struct {
+// messageSize is a size of messages, with its name and how many bytes of them take
+// about half a second.
+type messageSize struct {
 	bytes int
 	name  string
-	goal  float64
+	total int64
 }
 
-func sizes(small, large float64) []size {
-	return []size{{512, "512 B", small}, {4 << 10, "4 KiB", small}, {32 << 10, "32 KiB", large}}
+func messageSizes() []messageSize {
+	return []messageSize{{512, "512 B", 100e6}, {4 << 10, "4 KiB", 300e6}, {32 << 10, "32 KiB", 600e6}}
 }
 
 // proxyCPU is what one pair costs.
 func proxyCPU(ctx context.Context, b *bench) ([]line, error) {
-	// About half a second's worth of each size.
-	total := map[int]int64{512: 100e6, 4 << 10: 300e6, 32 << 10: 600e6}
 	var lines []line
-	for _, s := range sizes(1.0, 1.3) {
-		l, err := b.compareCPU(ctx, 1, s, pick(b, total[s.bytes], total[s.bytes]/2))
+	for _, s := range messageSizes() {
+		l, err := b.compareCPU(ctx, 1, s)
 		if err != nil {
 			return lines, err
 		}
-		l.what = "proxy CPU, 1 pair, " + s.name
+		l.goal = atMost(1.0)
+		if s.bytes == 32<<10 {
+			l.goal = atMost(1.3)
+		}
+		lines = append(lines, l)
+	}
+	return lines, nil
+}
+
+// manyPairs is how many pairs are many.
+const manyPairs = 200
+
+// proxyMany is what many pairs cost at once.
+func proxyMany(ctx context.Context, b *bench) ([]line, error) {
+	var lines []line
+	for _, s := range messageSizes() {
+		if b.quick && s.bytes != 4<<10 {
+			continue
+		}
+		l, err := b.compareCPU(ctx, manyPairs, s)
+		if err != nil {
+			return lines, err
+		}
+		l.goal = atMost(1.2)
 		lines = append(lines, l)
 	}
 	return lines, nil
 }
 
 // compareCPU measures n pairs, and n copies, with messages of one size.
-func (b *bench) compareCPU(ctx context.Context, n int, s size, total int64) (line, error) {
-	yard, err := b.startCopy(ctx, n, copyBuffer)
-	if err != nil {
-		return line{}, fmt.Errorf("copy: %w", err)
-	}
-	defer yard.close()
-	ours, err := b.startProxy(ctx, n)
-	if err != nil {
-		return line{}, fmt.Errorf("proxy: %w", err)
-	}
-	defer ours.close()
-	for _, f := range []*fleet{yard, ours} {
-		f.drain(readSize)
-		if _, err := f.move(ctx, s.bytes, total/4); err != nil { // to grow windows and stacks
-			return line{}, err
-		}
-	}
-	measure := func(f *fleet) measurement {
+func (b *bench) compareCPU(ctx context.Context, n int, s messageSize) (line, error) {
+	total := pick(b, s.total, s.total/2)
+	y, o, err := b.compareFleets(ctx, n, func(f *fleet) measurement {
 		return func(ctx context.Context) ([]float64, error) {
 			v, err := f.cpu(ctx, s.bytes, total)
 			return []float64{v}, err
 		}
-	}
-	y, o, err := b.compare(ctx, measure(yard), measure(ours))
+	})
 	if err != nil {
 		return line{}, err
 	}
-	return line{unit: "s/GB", yard: y[0], ours: o[0], goal: atMost(s.goal)}, nil
+	return line{what: fmt.Sprintf("proxy CPU, %d x %s", n, s.name), unit: "s/GB", yard: y[0], ours: o[0]}, nil
+}
+
+// proxyFairness is how evenly many pairs share the process.
+func proxyFairness(ctx context.Context, b *bench) ([]line, error) {
+	const size = 4 << 10
+	y, o, err := b.compareFleets(ctx, manyPairs, func(f *fleet) measurement {
+		return func(ctx context.Context) ([]float64, error) {
+			v, err := f.fairness(ctx, size, pick(b, 2*time.Second, time.Second))
+			return []float64{v}, err
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return []line{{
+		what: fmt.Sprintf("proxy fairness, slowest of %d / median", manyPairs),
+		yard: y[0], ours: o[0], goal: atLeast(0.7).itself(),
+	}}, nil
+}
+
+// compareFleets measures a copy and a proxy of n pairs whose ends drain.
+func (b *bench) compareFleets(ctx context.Context, n int, measure func(*fleet) measurement) (y, o series, err error) {
+	yard, err := b.startCopy(ctx, n, copyBuffer)
+	if err != nil {
+		return nil, nil, fmt.Errorf("copy: %w", err)
+	}
+	defer yard.close()
+	ours, err := b.startProxy(ctx, n)
+	if err != nil {
+		return nil, nil, fmt.Errorf("proxy: %w", err)
+	}
+	defer ours.close()
+	for _, f := range []*fleet{yard, ours} {
+		f.drain(readSize)
+		if _, err := f.move(ctx, 4<<10, 50e6); err != nil { // to grow windows and stacks
+			return nil, nil, err
+		}
+	}
+	return b.compare(ctx, measure(yard), measure(ours))
 }
