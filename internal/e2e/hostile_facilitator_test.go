@@ -63,6 +63,8 @@ func facilitatorAttacks(t *testing.T, publicKey string) []attack {
 		{name: "HEAD of a poll", send: "HEAD /?r=1 HTTP/1.0\r\n\r\n", gets: "405"},
 		{name: "poll with thousands of keys", send: get("/?r=1" + strings.Repeat("&a=b", 4000)), gets: "400"},
 		{name: "poll with hundreds of clients", send: get("/?r=1&transport=x" + strings.Repeat("&client=1.1.1.1:1", 500)), gets: "200"},
+		{name: "poll with bad relays", send: get("/?r=1&transport=x&unreachable=&unreachable=x&unreachable=%00&unreachable=" + strings.Repeat("a.", 4000) + "b:1"), gets: "200"},
+		{name: "poll with hundreds of relays", send: get("/?r=1&transport=x" + strings.Repeat("&unreachable=1.1.1.1:1", 500)), gets: "200"},
 		{name: "poll that waits for ever", send: get("/?r=1&transport=x&wait=99999999999999999999"), gets: "400"},
 		{name: "poll that waits below 0", send: get("/?r=1&wait=-1"), gets: "400"},
 		{name: "poll with a bad escape", send: get("/?r=1&client=%zz"), gets: "400"},
