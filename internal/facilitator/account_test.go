@@ -285,3 +285,25 @@ func TestOneLiarChangesNothing(t *testing.T) {
 		})
 	}
 }
+
+// What it costs to choose a relay for a match: for sources that come again, and for more
+// than are remembered.
+func BenchmarkPick(b *testing.B) {
+	for name, sources := range map[string]int{"few sources": 100, "many sources": 1 << 16} {
+		b.Run(name, func(b *testing.B) {
+			relays, err := registration.ParseRelays(strings.NewReader("websocket 1.0.0.1\nwebsocket 1.0.0.2\nwebsocket 1.0.0.3"))
+			if err != nil {
+				b.Fatal(err)
+			}
+			table, w, outers := newTable(context.Background(), relays, nil, nil), newWatch(), []string{"websocket"}
+			defer table.replace()
+			b.ReportAllocs()
+			n := 0
+			for b.Loop() {
+				from := somebody(n % sources)
+				n++
+				table.pick("", outers, pool.FamilyOf(from), w.sight(from))
+			}
+		})
+	}
+}

@@ -81,7 +81,7 @@ func (t *table) bound(ctx context.Context, wait time.Duration) (_ context.Contex
 // give picks a relay for a claim: of the newest relays, since those that the
 // claim was made for may be gone. If there is none the claim ends.
 func (s *Server) give(claim pool.Claim, q *question) *given {
-	relay, ok := s.pick(claim.Endpoint.Transport.Inner, *q)
+	relay, ok := s.pick(claim.Endpoint.Transport.Inner, q)
 	if !ok {
 		s.end(s.pool.Release, claim)
 		return nil
