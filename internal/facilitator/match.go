@@ -15,6 +15,7 @@ const storeTimeout = 5 * time.Second
 
 // question is a poll, with all that decides its answer.
 type question struct {
+	came   time.Time
 	outers []string
 	served []netip.AddrPort
 	source netip.Addr // who asks, the zero Addr if that is not known
@@ -35,16 +36,19 @@ type given struct {
 //
 // Polls wait below here, ten thousand at a time, each on a stack of its own. It stays
 // within 4 KiB, of which net/http has half, if the functions on the way have few variables:
-// what has many is done in others, which have returned by then.
+// what has many, or calls deeply, is done in others that have returned by then.
 func (s *Server) find(ctx context.Context, q *question) (*given, error) {
-	until := time.Now().Add(q.wait)
 	for s.done.Err() == nil {
 		t := s.table.Load()
-		g, err := s.ask(ctx, t, q, max(0, time.Until(until)))
-		switch {
-		case g != nil:
-			return g, nil
-		case err != nil && (t.ctx.Err() == nil || ctx.Err() != nil):
+		w := t.want(q)
+		bounded, end := t.bound(ctx, w.Wait)
+		claim, err := s.pool.Claim(bounded, *w)
+		end()
+		if err == nil {
+			if g := s.give(claim, q); g != nil {
+				return g, nil
+			}
+		} else if t.ctx.Err() == nil || ctx.Err() != nil {
 			return nil, err
 		}
 		// There are other relays, or the end has come.
@@ -52,19 +56,17 @@ func (s *Server) find(ctx context.Context, q *question) (*given, error) {
 	return nil, pool.ErrClosed
 }
 
-// ask asks the pool, until the poll or the table ends. It gives nothing, and no
-// error, when the relays for a claim are gone.
-func (s *Server) ask(ctx context.Context, t *table, q *question, wait time.Duration) (*given, error) {
-	ctx, end := t.bound(ctx, wait)
-	defer end()
-	claim, err := s.pool.Claim(ctx, pool.Want{Classes: t.classes(q.outers, q.family), Served: q.served, Wait: wait})
-	if err != nil {
-		return nil, err
+// want is what q asks the pool for.
+func (t *table) want(q *question) *pool.Want {
+	return &pool.Want{
+		Classes: t.classes(q.outers, q.family),
+		Served:  q.served,
+		Wait:    max(0, q.wait-time.Since(q.came)),
 	}
-	return s.give(claim, q), nil
 }
 
-// bound is a context for a claim that may wait. Its end must be called.
+// bound is a context for a claim that may wait: until the poll, the table or the
+// time ends. Its end must be called.
 func (t *table) bound(ctx context.Context, wait time.Duration) (_ context.Context, end func()) {
 	if wait <= 0 {
 		b := newBounded(ctx, storeTimeout)

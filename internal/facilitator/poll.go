@@ -27,7 +27,6 @@ const (
 // getPoll is GET /. Whatever goes wrong on this side, the answer is a 200 without
 // a client: a 2015 proxy that sees anything else never polls again.
 func (s *Server) getPoll(w http.ResponseWriter, r *http.Request) {
-	start := time.Now()
 	w.Header().Set("Cache-Control", "no-store")
 	q, err := s.question(r)
 	if err != nil {
@@ -35,15 +34,23 @@ func (s *Server) getPoll(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if q.wait > 0 {
-		defer s.held.sub(q.source)
-		if s.held.add(q.source) > maxHeldPerSource {
-			q.wait, q.crowded = 0, true
-		}
-		setReadDeadline(w, q.wait+ioTimeout)
+		s.sitDown(w, q)
+		defer s.getUp(q)
 	}
 	g, err := s.find(r.Context(), q)
-	s.answerPoll(w, r, q, g, err, start)
+	s.answerPoll(w, r, q, g, err)
 }
+
+// sitDown gives a poll a place to wait, unless its source has too many. A getUp
+// must follow.
+func (s *Server) sitDown(w http.ResponseWriter, q *question) {
+	if s.held.add(q.source) > maxHeldPerSource {
+		q.wait, q.crowded = 0, true
+	}
+	setReadDeadline(w, q.wait+ioTimeout)
+}
+
+func (s *Server) getUp(q *question) { s.held.sub(q.source) }
 
 // question reads a poll.
 func (s *Server) question(r *http.Request) (*question, error) {
@@ -54,6 +61,7 @@ func (s *Server) question(r *http.Request) (*question, error) {
 	source := s.source(r)
 	s.reported(source, poll.Unreachable)
 	return &question{
+		came:   time.Now(),
 		outers: poll.Outers,
 		served: poll.Clients,
 		source: source,
@@ -63,7 +71,7 @@ func (s *Server) question(r *http.Request) (*question, error) {
 }
 
 // answerPoll gives a proxy its client, or tells it that there is none.
-func (s *Server) answerPoll(w http.ResponseWriter, r *http.Request, q *question, g *given, err error, start time.Time) {
+func (s *Server) answerPoll(w http.ResponseWriter, r *http.Request, q *question, g *given, err error) {
 	if err == nil && r.Context().Err() != nil {
 		s.end(s.pool.Release, g.claim)
 		err = r.Context().Err()
@@ -96,7 +104,7 @@ func (s *Server) answerPoll(w http.ResponseWriter, r *http.Request, q *question,
 	s.end(s.pool.Commit, g.claim)
 	if s.log.Enabled(r.Context(), slog.LevelDebug) {
 		s.log.Debug("gave a client", "proxy", q.source, "client", client.Addr,
-			"transport", client.Transport.String(), "waited", time.Since(start))
+			"transport", client.Transport.String(), "waited", time.Since(q.came))
 	}
 }
 

@@ -103,8 +103,8 @@ func (m *Memory) remove(r ref) {
 func (m *Memory) oldest(classes []Class, served set) ref {
 	var space [8]ref // on the stack; more classes than that are rare
 	lines := merge(space[:0])
-	for _, c := range classes {
-		if found := m.byClass[c]; found != 0 {
+	for i := range classes {
+		if found := m.byClass[classes[i]]; found != 0 {
 			lines = append(lines, m.oldestFree(m.class(found)))
 		}
 	}
@@ -122,18 +122,17 @@ func (m *Memory) oldest(classes []Class, served set) ref {
 	return second
 }
 
-// hold takes a free use of the entry r, which has an endpoint in one of the classes.
-func (m *Memory) hold(r ref, classes []Class) Claim {
+// hold makes claim one of a free use of the entry r, which has an endpoint in one
+// of the classes.
+func (m *Memory) hold(claim *Claim, r ref, classes []Class) {
 	n := m.entries.at(r)
 	n.item.held++
 	ep := &m.endpoints.at(n.item.first).item
 	for !slices.Contains(classes, m.class(ep.class).Class) {
 		ep = &m.endpoints.at(ep.more).item
 	}
-	return Claim{
-		Endpoint: registration.Endpoint{Addr: ep.addr.addrPort(), Transport: m.class(ep.class).Transport},
-		Token:    &hold{m, r, n.seq},
-	}
+	claim.Endpoint = registration.Endpoint{Addr: ep.addr.addrPort(), Transport: m.class(ep.class).Transport}
+	claim.Token = &hold{m, r, n.seq}
 }
 
 // release puts what h holds back; it goes to a waiting poll if it can.

@@ -145,12 +145,14 @@ func (m *Memory) Claim(ctx context.Context, want Want) (claim Claim, err error) 
 	if w == nil {
 		return claim, err
 	}
-	// A select with few cases, and a claim that is there once, keep small what
-	// a waiting poll takes of the heap and of its stack.
+	// What a poll takes while it waits is kept small: a select of two cases, a timer
+	// without a channel, and no more on the stack than needs be.
+	timer := time.AfterFunc(want.Wait, func() { m.giveUp(w) })
 	select {
 	case <-w.ended:
 	case <-ctx.Done():
 	}
+	timer.Stop()
 	return m.settle(ctx, w)
 }
 
@@ -163,7 +165,7 @@ func (m *Memory) claim(ctx context.Context, want *Want, claim *Claim) (*waiter, 
 		return nil, err
 	}
 	if r := m.oldest(want.Classes, served); r != 0 {
-		*claim = m.hold(r, want.Classes)
+		m.hold(claim, r, want.Classes)
 		return nil, nil
 	}
 	switch {

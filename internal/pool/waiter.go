@@ -1,9 +1,6 @@
 package pool
 
-import (
-	"net/netip"
-	"time"
-)
+import "net/netip"
 
 // maxLook is how many waiting polls that list a client as served are passed over
 // for one that does not. That many proxies of one client are beyond what a
@@ -14,9 +11,8 @@ const maxLook = 64
 type waiter struct {
 	classes []Class
 	served  set
-	places  []ref       // where it stands, in each of its classes
-	waiting ref         // in Memory.polls; 0 when it stands nowhere
-	timer   *time.Timer // calls giveUp
+	places  []ref // where it stands, in each of its classes
+	waiting ref   // in Memory.polls; 0 when it stands nowhere
 	// claim is what it was given, if its Token is not nil.
 	claim Claim
 	ended chan struct{} // closed when it stands nowhere any more
@@ -75,13 +71,11 @@ func (m *Memory) enqueue(want *Want, served set) *waiter {
 		w.places[i], n.item = r, place{w, m.classFor(c)}
 		m.places.append(&m.class(n.item.class).polls, r, m.seq)
 	}
-	w.timer = time.AfterFunc(want.Wait, func() { m.giveUp(w) })
 	return w
 }
 
 // dequeue ends the wait of w, which waits.
 func (m *Memory) dequeue(w *waiter) {
-	w.timer.Stop()
 	for _, r := range w.places {
 		class := m.places.at(r).item.class
 		m.places.remove(&m.class(class).polls, r)
@@ -95,7 +89,7 @@ func (m *Memory) dequeue(w *waiter) {
 	close(w.ended)
 }
 
-// giveUp is called by the timer of w.
+// giveUp is called by the timer of w, when it has waited as long as it wanted to.
 func (m *Memory) giveUp(w *waiter) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -112,7 +106,7 @@ func (m *Memory) offer(r ref) {
 			return
 		}
 		m.dequeue(w)
-		w.claim = m.hold(r, w.classes)
+		m.hold(&w.claim, r, w.classes)
 	}
 }
 
