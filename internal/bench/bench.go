@@ -32,6 +32,8 @@ func rows() []row {
 		{"facilitator-matches", "how many clients a facilitator can give to proxies", 40 * s, 6 * s, facilitatorMatches},
 		{"facilitator-memory", "memory of a held poll, and of a waiting registration", 60 * s, 10 * s, facilitatorMemory},
 		{"pool-match", "how the cost of a match grows with those that wait", 10 * s, 2 * s, poolMatch},
+		{"chain", "how much goes through SOCKS, client, proxy and server", 20 * s, 5 * s, chainThroughput},
+		{"first-byte", "from a SOCKS request to the first byte of an answer", 0, 0, firstByte},
 	}
 }
 

@@ -16,8 +16,9 @@ import (
 // fleet is a process that carries bytes between pairs of ends: proxy-headless, or
 // the copy that is its yardstick.
 type fleet struct {
-	proc  *e2e.Process
-	pairs [][2]*end // the client's end and the relay's
+	proc   *e2e.Process
+	others []*e2e.Process // where it takes several to carry
+	pairs  [][2]*end      // the client's end and the relay's
 
 	mu sync.Mutex // of pairs while they are put together
 }
@@ -204,9 +205,14 @@ func (f *fleet) cpu(ctx context.Context, size int, total int64) (float64, error)
 	return (after - before).Seconds() / (float64(moved) / 1e9), err
 }
 
-// close ends the process and all ends.
+// close ends the processes and all ends.
 func (f *fleet) close() {
-	f.proc.Kill()
+	if f.proc != nil {
+		f.proc.Kill()
+	}
+	for _, p := range f.others {
+		p.Kill()
+	}
 	for _, p := range f.pairs {
 		for _, e := range p {
 			if e != nil {

@@ -41,9 +41,10 @@ func ask(c net.Conn) error {
 	return nil
 }
 
-// socks asks by SOCKS4 for a connection, and waits until it is granted.
-func socks(c net.Conn) error {
-	if _, err := io.WriteString(c, "\x04\x01\x00\x01\x00\x00\x01\x00\x00"); err != nil {
+// socks asks by SOCKS4 for a connection, with the arguments of a Bridge line, and waits
+// until it is granted.
+func socks(c net.Conn, args string) error {
+	if _, err := io.WriteString(c, "\x04\x01\x00\x01\x00\x00\x01\x00"+args+"\x00"); err != nil {
 		return err
 	}
 	var answer [8]byte

@@ -145,9 +145,7 @@ func (b *bench) startServer(ctx context.Context, n int) (*fleet, error) {
 		func() error {
 			return f.dialPairs(ctx, net.JoinHostPort("127.0.0.1", port), func(int) error { return nil })
 		},
-		func() error {
-			return f.accept(service, false, func(_ int, e *end) error { return f.second(e) })
-		})
+		f.acceptSecond(service))
 }
 
 // startClient starts a flashproxy-client with n SOCKS connections, each linked to a
@@ -176,7 +174,7 @@ func (b *bench) startClient(ctx context.Context, n int) (*fleet, error) {
 			if err != nil {
 				return err
 			}
-			if err := socks(c); err != nil {
+			if err := socks(c, ""); err != nil {
 				return err
 			}
 			return f.second(&end{Conn: c})

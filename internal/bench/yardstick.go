@@ -25,6 +25,8 @@ func runYardstick(ctx context.Context, args []string, stdout io.Writer) error {
 		return serveHTTP(ctx, answerAtOnce, stdout)
 	case len(args) == 1 && args[0] == "http-held":
 		return serveHTTP(ctx, hold, stdout)
+	case len(args) == 2 && args[0] == "relay":
+		return relayTo(ctx, args[1], stdout)
 	case len(args) == 5 && args[0] == "copy":
 		n, err := strconv.Atoi(args[3])
 		if err != nil {

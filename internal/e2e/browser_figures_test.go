@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"io"
+	"slices"
 	"testing"
 	"time"
 )
@@ -76,4 +77,10 @@ func upstream(b *testing.B, c io.ReadWriter) float64 {
 		n += int64(len(buf))
 	}
 	return float64(n) / time.Since(begin).Seconds()
+}
+
+// median sorts its argument.
+func median(all []float64) float64 {
+	slices.Sort(all)
+	return all[len(all)/2]
 }
