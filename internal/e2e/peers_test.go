@@ -141,3 +141,26 @@ func echoes(c net.Conn, data []byte) error {
 	}
 	return <-sent
 }
+
+// copyTo is a plain relay to address.
+func copyTo(address string) func(net.Conn) {
+	return func(a net.Conn) {
+		b, err := net.Dial("tcp4", address)
+		if err != nil {
+			return
+		}
+		defer b.Close()
+		done := make(chan struct{})
+		one := func(to, from net.Conn) {
+			io.Copy(to, from)
+			to.(*net.TCPConn).CloseWrite()
+		}
+		go func() {
+			defer close(done)
+			one(b, a)
+		}()
+		one(a, b)
+		a.Close()
+		<-done
+	}
+}
