@@ -20,7 +20,7 @@ func TestHostile(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		missing(t, "needs Linux: /proc, and all of 127.0.0.0/8")
 	}
-	victims := []*victim{newFacilitator(t), newRemote(t), newPlainRemote(t), newLocal(t), newServer(t)}
+	victims := []*victim{newFacilitator(t), newRemote(t), newPlainRemote(t), newLocal(t), newServer(t), newSecureServer(t)}
 	reports := make([]report, len(victims))
 	var wg sync.WaitGroup
 	for i, v := range victims {

@@ -135,21 +135,13 @@ func noAddressesIn(t *testing.T, log string) {
 func TestManyThroughNginx(t *testing.T) {
 	ca := authority(t)
 	nginxPath(t)
-	server, err := programs.Run("flashproxy-server", "--listen", "127.0.0.1:0", "--trusted-proxies", "127.0.0.1", "--forward", serveTCP(t, echo))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ends(t, server)
-	relay, err := server.Port(within(t, time.Minute), "msg=listening")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port, log := startNginx(t, ca, "127.0.0.1:"+relay)
+	server, relay := echoServer(t, "--trusted-proxies", "127.0.0.1")
+	port, log := startNginx(t, ca, relay)
 	dial := func(ctx context.Context) (net.Conn, error) {
 		return wsconn.Dial(ctx, "wss://localhost:"+port+"/", wsconn.DialOptions{TLS: &tls.Config{RootCAs: ca.Pool()}})
 	}
 	for range 40 { // that never say what they want; 32 would be too many for one address
-		idle, err := net.Dial("tcp", "127.0.0.1:"+relay)
+		idle, err := net.Dial("tcp", relay)
 		if err != nil {
 			t.Fatal(err)
 		}

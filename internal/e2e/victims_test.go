@@ -158,11 +158,10 @@ func newLocal(t *testing.T) *victim {
 	}
 }
 
-// newServer is a server before an echo service. It serves an address as many
-// connections as it likes, since a proxy serves many clients.
-func newServer(t *testing.T) *victim {
+// echoServer starts a server before an echo service, and gives its address.
+func echoServer(t *testing.T, args ...string) (p *Process, address string) {
 	t.Helper()
-	p, err := programs.Run("flashproxy-server", "-v", "--listen", "127.0.0.1:0", "--forward", serveTCP(t, echo))
+	p, err := programs.Run("flashproxy-server", append([]string{"-v", "--listen", "127.0.0.1:0", "--forward", serveTCP(t, echo)}, args...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +170,14 @@ func newServer(t *testing.T) *victim {
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := net.JoinHostPort("127.0.0.1", port)
+	return p, net.JoinHostPort("127.0.0.1", port)
+}
+
+// newServer is a server before an echo service. It serves an address as many
+// connections as it likes, since a proxy serves many clients.
+func newServer(t *testing.T) *victim {
+	t.Helper()
+	p, address := echoServer(t)
 	return &victim{
 		name: "flashproxy-server", process: p, address: address,
 		crowds:  []crowd{{"idle", 300, "", 32}, {"open", 300, upgrade, 300}},
