@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"net"
 	"net/netip"
 	"os"
@@ -39,7 +40,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return tor.Refuse(err)
 	}
 	stop, err := secure.start(ctx, log)
-	if err != nil {
+	if errors.Is(err, fs.ErrPermission) {
+		return tor.Refuse(err)
+	} else if err != nil {
 		tor.Log(pt.Error, err.Error())
 		return err
 	}

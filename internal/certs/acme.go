@@ -162,7 +162,7 @@ func (a *ACME) obtain(ctx context.Context, host string) bool {
 			a.log.Info("there is a certificate", "name", host)
 			return true
 		}
-		a.log.Warn("no certificate yet: the authority must reach this relay under its name on TCP port 443 or 80; trying again",
+		a.log.Warn("no certificate yet, trying again: this relay must reach the authority, and the authority this relay, under its name, on TCP port 443 or 80",
 			"name", host, "again_in", pause, "err", err)
 		select {
 		case <-time.After(pause):

@@ -59,6 +59,17 @@ func (f *files) load() (*Pair, error) {
 	return LoadPair(filepath.Join(f.dir, "cert.pem"), filepath.Join(f.dir, "key.pem"), slog.New(slog.NewTextHandler(&f.log, nil)))
 }
 
+// loaded is a pair for one.example, and its files.
+func loaded(t *testing.T) (*files, *Pair) {
+	t.Helper()
+	f := newFiles(t)
+	cert, key := f.issue(t, "one.example")
+	f.put(t, cert, key)
+	p, err := f.load()
+	must(t, err)
+	return f, p
+}
+
 // serves tells for which name the server has a certificate.
 func serves(t *testing.T, c *tls.Config) string {
 	t.Helper()
@@ -108,17 +119,13 @@ func TestPairRefused(t *testing.T) {
 // A new pair is served from the next look on, without a word to anybody.
 func TestPairRenewed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFiles(t)
-		cert, key := f.issue(t, "one.example")
-		f.put(t, cert, key)
-		p, err := f.load()
-		must(t, err)
+		f, p := loaded(t)
 		c := p.Config()
 		if got := serves(t, c); got != "one.example" {
 			t.Errorf("serves %s", got)
 		}
-		cert, key = f.issue(t, "two.example")
-		_, _, err = testca.Write(f.dir, cert, key)
+		cert, key := f.issue(t, "two.example")
+		_, _, err := testca.Write(f.dir, cert, key)
 		must(t, err)
 		if got := serves(t, c); got != "one.example" {
 			t.Errorf("the files were looked at too early: serves %s", got)
@@ -137,11 +144,7 @@ func TestPairRenewed(t *testing.T) {
 // it is taken.
 func TestPairRenewedBadly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFiles(t)
-		cert, key := f.issue(t, "one.example")
-		f.put(t, cert, key)
-		p, err := f.load()
-		must(t, err)
+		f, p := loaded(t)
 		c := p.Config()
 		newCert, newKey := f.issue(t, "two.example")
 		for _, step := range []struct {
@@ -179,18 +182,14 @@ func TestPairRenewedBadly(t *testing.T) {
 
 // Who asks is answered at once, and again each time.
 func TestPairReload(t *testing.T) {
-	f := newFiles(t)
-	cert, key := f.issue(t, "one.example")
-	f.put(t, cert, key)
-	p, err := f.load()
-	must(t, err)
+	f, p := loaded(t)
 	f.put(t, []byte("not PEM"), nil)
 	p.Reload()
 	p.Reload()
 	if n := strings.Count(f.log.String(), "can't be used"); n != 2 {
 		t.Errorf("%d answers to two questions; log:\n%s", n, f.log.String())
 	}
-	cert, key = f.issue(t, "two.example")
+	cert, key := f.issue(t, "two.example")
 	f.put(t, cert, key)
 	p.Reload()
 	if got := serves(t, p.Config()); got != "two.example" {
@@ -201,11 +200,7 @@ func TestPairReload(t *testing.T) {
 // An open connection goes on with what it began with, and new ones come at the same
 // time as the files change.
 func TestPairRenewedInUse(t *testing.T) {
-	f := newFiles(t)
-	cert, key := f.issue(t, "one.example")
-	f.put(t, cert, key)
-	p, err := f.load()
-	must(t, err)
+	f, p := loaded(t)
 	c := p.Config()
 	a, b := net.Pipe()
 	defer a.Close()
@@ -224,7 +219,7 @@ func TestPairRenewedInUse(t *testing.T) {
 		if got := serves(t, c); got != "one.example" && got != "two.example" {
 			t.Errorf("serves %s", got)
 		}
-		cert, key = f.issue(t, "two.example")
+		cert, key := f.issue(t, "two.example")
 		f.put(t, cert, key)
 	}
 	<-done
@@ -272,11 +267,7 @@ func TestDates(t *testing.T) {
 }
 
 func TestVersions(t *testing.T) {
-	f := newFiles(t)
-	cert, key := f.issue(t, "one.example")
-	f.put(t, cert, key)
-	p, err := f.load()
-	must(t, err)
+	_, p := loaded(t)
 	a, b := net.Pipe()
 	defer a.Close()
 	defer b.Close()

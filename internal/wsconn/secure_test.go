@@ -109,6 +109,23 @@ func (w writeOnly) Read([]byte) (int, error) {
 	return 0, io.EOF
 }
 
+// stall lets a thousand peers come who say nothing, until they are called off.
+func stall(t *testing.T, n network) (callOff func()) {
+	t.Helper()
+	var peers []net.Conn
+	for range 1000 {
+		peer, err := n.dial(context.Background())
+		must(t, err)
+		peers = append(peers, peer)
+	}
+	synctest.Wait()
+	return func() {
+		for _, p := range peers {
+			p.Close()
+		}
+	}
+}
+
 // A thousand that stall in the TLS handshake take places among the pending, and no
 // more than there are; who comes when they are gone is served.
 func TestThousandStalledHandshakes(t *testing.T) {
@@ -116,12 +133,7 @@ func TestThousandStalledHandshakes(t *testing.T) {
 		n, lo, do := secureNetwork(t, memory())
 		lo.MaxPendingPerAddr = -1
 		l := listen(t, n, lo)
-		for range 1000 {
-			peer, err := n.dial(context.Background())
-			must(t, err)
-			defer peer.Close()
-		}
-		synctest.Wait()
+		defer stall(t, n)()
 		l.gate.mu.Lock()
 		pending := len(l.gate.places)
 		l.gate.mu.Unlock()
@@ -140,12 +152,7 @@ func TestStalledHandshakesOfOneAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, lo, do := secureNetwork(t, memory())
 		l := listen(t, n, lo)
-		for range 1000 {
-			peer, err := n.dial(context.Background())
-			must(t, err)
-			defer peer.Close()
-		}
-		synctest.Wait()
+		defer stall(t, n)()
 		others := n.listener.(*memnet.Listener)
 		do.NetDial = func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return others.DialFrom(ctx, netip.MustParseAddrPort("198.51.100.7:1234"))
