@@ -5,13 +5,8 @@ import (
 	"strings"
 )
 
-// getRoot is GET / where there are pages: a person who opens it in a browser is led
-// to them, anything else is a poll.
-func (s *Server) getRoot(w http.ResponseWriter, r *http.Request) {
-	if !isPerson(r) {
-		s.getPoll(w, r)
-		return
-	}
+// leadToPages answers a person who opens / in a browser.
+func leadToPages(w http.ResponseWriter) {
 	h := w.Header()
 	h.Set("Location", "proxy/") // relative: a reverse proxy may have us below another path
 	h.Set("Vary", "Accept")

@@ -24,9 +24,14 @@ const (
 	overload = 3
 )
 
-// getPoll is GET /. Whatever goes wrong on this side, the answer is a 200 without
-// a client: a 2015 proxy that sees anything else never polls again.
+// getPoll is GET /. Where there are pages a person is led to them, anything else is a
+// poll. Whatever goes wrong on this side, the answer is a 200 without a client: a 2015
+// proxy that sees anything else never polls again.
 func (s *Server) getPoll(w http.ResponseWriter, r *http.Request) {
+	if s.cfg.Pages != nil && isPerson(r) {
+		leadToPages(w)
+		return
+	}
 	w.Header().Set("Cache-Control", "no-store")
 	q, err := s.question(r)
 	if err != nil {

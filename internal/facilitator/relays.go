@@ -20,7 +20,8 @@ type table struct {
 	inners  map[reach][]string         // inner transports that lead to a relay
 	byInner map[string][]*countedRelay // in the order of the relay file
 	byAddr  map[registration.RelayAddr][]*countedRelay
-	clients map[string]bool // the outer transports that clients may have
+	clients map[string]bool        // the outer transports that clients may have
+	alone   map[reach][]pool.Class // what classes gives for one outer transport
 
 	mu *sync.Mutex // of the accounts; tables share both
 }
@@ -48,6 +49,7 @@ func newTable(ctx context.Context, relays []registration.Relay, clients map[stri
 		byInner: make(map[string][]*countedRelay),
 		byAddr:  make(map[registration.RelayAddr][]*countedRelay),
 		clients: clients,
+		alone:   make(map[reach][]pool.Class),
 		mu:      new(sync.Mutex),
 	}
 	t.ctx, t.replace = context.WithCancel(ctx)
@@ -59,6 +61,11 @@ func newTable(ctx context.Context, relays []registration.Relay, clients map[stri
 		at := counted.reach()
 		if !slices.Contains(t.inners[at], inner) {
 			t.inners[at] = append(t.inners[at], inner)
+		}
+	}
+	for outer := range clients {
+		for _, f := range []pool.Family{pool.FamilyNone, pool.Family4, pool.Family6} {
+			t.alone[reach{outer, f}] = t.classesOf([]string{outer}, f)
 		}
 	}
 	if old != nil {
@@ -80,7 +87,17 @@ func families(f pool.Family) []pool.Family {
 
 // classes are the clients that a proxy can take which opens outers and has
 // family f: those for which there is a relay too (doc/protocol.md, "Matching").
+// Most proxies open one, for which they are there already; they are not to be changed.
 func (t *table) classes(outers []string, f pool.Family) []pool.Class {
+	if len(outers) == 1 {
+		if known, ok := t.alone[reach{outers[0], f}]; ok {
+			return known
+		}
+	}
+	return t.classesOf(outers, f)
+}
+
+func (t *table) classesOf(outers []string, f pool.Family) []pool.Class {
 	var inners []string
 	for _, outer := range outers {
 		for _, family := range families(f) {

@@ -20,10 +20,8 @@ const (
 // long a request takes to come; Serve is the one with limits that suit it.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
-	if s.cfg.Pages == nil {
-		mux.HandleFunc("GET /{$}", s.getPoll)
-	} else {
-		mux.HandleFunc("GET /{$}", s.getRoot)
+	mux.HandleFunc("GET /{$}", s.getPoll)
+	if s.cfg.Pages != nil {
 		for _, path := range []string{"/proxy", "/proxy/", "/embed.html", "/options.html"} {
 			mux.Handle("GET "+path, s.cfg.Pages)
 		}
