@@ -50,8 +50,7 @@ With obfs4, Tor speaks to obfs4proxy, and that to LOCAL. In torrc:
   Bridge obfs4 192.0.2.1:1 FINGERPRINT cert=CERT iat-mode=0
 
 with FINGERPRINT and CERT of a relay that the facilitator knows; where it is,
-the proxy is told. And, beside Tor, which runs no transport of its own behind a
-Socks5Proxy:
+the proxy is told. And, beside Tor,
 
   flashproxy-client --external -r -f URL --transport 'obfs4|websocket'
 `},
@@ -67,7 +66,8 @@ client registers again while any is still wanted. The [HOST]:PORT is as in
   flashproxy-client --external -r -f URL
     --alternative 'obfs4|websocket,127.0.0.1:9003,:9004' :9001 :9000
 
-(one line) is plain Tor by 9001 and 9000, and obfs4 by 9003 and 9004.
+(one line) is plain Tor by 9001 and 9000, and obfs4 by 9003 and 9004. Run by
+Tor, it allows a Socks5Proxy in torrc if that is the LOCAL of an alternative.
 `},
 			{Title: "What Tor's log says", Text: `
 registered           the facilitator knows; a proxy should come

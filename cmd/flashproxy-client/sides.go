@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"net/netip"
 
 	"flashproxy/internal/client"
 	"flashproxy/internal/pt"
@@ -53,7 +54,7 @@ func (o *options) listenForTor(log *slog.Logger, tor *pt.Tor, err error) error {
 	if !a.local.host.IsValid() {
 		a.local.host = loopback() // Tor takes one address
 	}
-	return tor.Client([]string{"flashproxy", "websocket"}, func(string) (net.Addr, error) {
+	return tor.Client([]string{"flashproxy", "websocket"}, o.isOtherLocal, func(string) (net.Addr, error) {
 		if err == nil && a.locals == nil {
 			err = a.forTor(log)
 		}
@@ -62,6 +63,19 @@ func (o *options) listenForTor(log *slog.Logger, tor *pt.Tor, err error) error {
 		}
 		return a.locals[0].Addr(), nil
 	})
+}
+
+// isOtherLocal tells whether another transport of the same Tor, told to go through
+// this address, comes by an alternative.
+func (o *options) isOtherLocal(proxy netip.AddrPort) bool {
+	for _, a := range o.alternatives[1:] {
+		for _, ln := range a.locals {
+			if ln.Addr().(*net.TCPAddr).AddrPort() == proxy {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // serve runs the client on what listen has opened.

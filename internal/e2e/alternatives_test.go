@@ -59,6 +59,34 @@ func TestAlternatives(t *testing.T) {
 	hidden.wire.wantNoTLS(t)
 }
 
+// One Tor with both, by the torrc of doc/transports.md: what it is told as the proxy
+// of its obfs4proxy is our other port. (With a relay of one kind only it waits for the
+// other for half a minute, and goes on without.)
+func TestAlternativesOfOneTor(t *testing.T) {
+	n := torNetwork(t)
+	hidden := newObfs4Relay(t, n)
+	s := &scene{net: n}
+	s.open(t, netip.MustParseAddr("127.0.0.1"), []string{plainRelay(t, n), hidden.line})
+	local := freeAddress(t)
+	c, err := n.Client(within(t, time.Minute), tornet.ClientConfig{
+		Name: name("client"),
+		Plugins: []string{
+			fmt.Sprintf("flashproxy exec %s --register --facilitator %s --alternative obfs4|websocket,%s,127.0.0.1:0 127.0.0.1:0 127.0.0.1:0",
+				programs.Path("flashproxy-client"), s.facilitator.URL, local),
+			"obfs4 exec " + obfs4proxy(t),
+		},
+		Bridges:    []string{"flashproxy 0.0.1.0:1", hidden.bridge},
+		ExtraTorrc: []string{"Socks5Proxy " + local},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ends(t, c)
+	bootstrap(t, c)
+	fetch(t, c, page(t, n, 100<<10))
+	hidden.wire.wantNoTLS(t)
+}
+
 // freeAddress is one that nobody listens on.
 func freeAddress(t *testing.T) string {
 	t.Helper()

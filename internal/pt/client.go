@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -15,9 +17,13 @@ import (
 // and that is among methods it calls open, once; open starts to accept SOCKS5 and
 // returns the address for Tor. Tor is told of each method how it went.
 //
+// Tor names its upstream proxy to all transports alike. None is supported, but one
+// of our own ports, as ours says (nil: none is), is taken for what it is: meant for another
+// transport, which comes through here.
+//
 // The error says that Tor's wishes could not be read, or that no method works;
 // Tor has been told, and the process should end.
-func (t *Tor) Client(methods []string, open func(method string) (net.Addr, error)) error {
+func (t *Tor) Client(methods []string, ours func(netip.AddrPort) bool, open func(method string) (net.Addr, error)) error {
 	if err := t.checkEnvironment(); err != nil {
 		return err
 	}
@@ -25,6 +31,8 @@ func (t *Tor) Client(methods []string, open func(method string) (net.Addr, error
 	switch {
 	case err != nil && isReported(err):
 		return fmt.Errorf("read what Tor wants: %w", err)
+	case err == nil && info.ProxyURL != nil && isOurs(info.ProxyURL, ours):
+		goptlib.ProxyDone()
 	case err != nil || info.ProxyURL != nil:
 		// goptlib's only other error is a TOR_PT_PROXY that it cannot parse.
 		return goptlib.ProxyError("an upstream proxy is not supported, because flash proxies connect to this computer: " +
@@ -42,6 +50,11 @@ func (t *Tor) Client(methods []string, open func(method string) (net.Addr, error
 	}
 	goptlib.CmethodsDone()
 	return oneWorks(results)
+}
+
+func isOurs(proxy *url.URL, ours func(netip.AddrPort) bool) bool {
+	a, err := netip.ParseAddrPort(proxy.Host)
+	return err == nil && ours != nil && ours(a)
 }
 
 var errNoSuchMethod = errors.New("no such method")

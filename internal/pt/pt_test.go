@@ -77,6 +77,7 @@ func TestClient(t *testing.T) {
 		}
 		return nil, listenError()
 	}
+	ours := func(proxy netip.AddrPort) bool { return proxy.String() == "127.0.0.1:9003" }
 	const proxyError = "PROXY-ERROR an upstream proxy is not supported, because flash proxies connect to this computer: " +
 		"take Socks4Proxy, Socks5Proxy or HTTPSProxy out of torrc\n"
 	for _, c := range []struct {
@@ -102,6 +103,12 @@ func TestClient(t *testing.T) {
 			"VERSION 1\nENV-ERROR no TOR_PT_CLIENT_TRANSPORTS environment variable\n", "no TOR_PT_CLIENT_TRANSPORTS"},
 		{"proxy", map[string]string{"MANAGED_TRANSPORT_VER": "1", "CLIENT_TRANSPORTS": "flashproxy", "PROXY": "socks5://" + secret + ":80"},
 			"VERSION 1\n" + proxyError, "not supported"},
+		{"proxy that is ours", map[string]string{"MANAGED_TRANSPORT_VER": "1", "CLIENT_TRANSPORTS": "flashproxy", "PROXY": "socks5://127.0.0.1:9003"},
+			"VERSION 1\nPROXY DONE\nCMETHOD flashproxy socks5 127.0.0.1:1001\nCMETHODS DONE\n", ""},
+		{"proxy that is almost ours", map[string]string{"MANAGED_TRANSPORT_VER": "1", "CLIENT_TRANSPORTS": "flashproxy", "PROXY": "socks5://127.0.0.1:9004"},
+			"VERSION 1\n" + proxyError, "not supported"},
+		{"proxy by name", map[string]string{"MANAGED_TRANSPORT_VER": "1", "CLIENT_TRANSPORTS": "flashproxy", "PROXY": "socks5://localhost:9003"},
+			"VERSION 1\n" + proxyError, "not supported"},
 		{"proxy that is no URL", map[string]string{"MANAGED_TRANSPORT_VER": "1", "CLIENT_TRANSPORTS": "flashproxy", "PROXY": secret},
 			"VERSION 1\n" + proxyError, "not supported"},
 		{"bytes that no line can have", map[string]string{"MANAGED_TRANSPORT_VER": "1", "CLIENT_TRANSPORTS": "flashproxy,\xff"},
@@ -112,7 +119,7 @@ func TestClient(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			setEnv(t, c.env)
 			var stdout bytes.Buffer
-			err := New(&stdout, fakeScrub).Client([]string{"flashproxy", "websocket", "broken"}, open)
+			err := New(&stdout, fakeScrub).Client([]string{"flashproxy", "websocket", "broken"}, ours, open)
 			check(t, &stdout, c.stdout, err, c.err)
 		})
 	}
