@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -47,5 +49,34 @@ func TestTransportsAreChecked(t *testing.T) {
 	err := run(context.Background(), []string{"-f", "http://f.example/", "--transports", "webrtc"}, nil, io.Discard, io.Discard)
 	if _, usage := errors.AsType[*daemon.UsageError](err); !usage || !strings.Contains(err.Error(), `"webrtc"`) {
 		t.Errorf("a transport that there is not: %v, want a usage error", err)
+	}
+}
+
+func TestPollsOfferTheTransports(t *testing.T) {
+	for _, tt := range []struct{ names, want string }{
+		{"tcp", "tcp"},
+		{"wss,websocket", "websocket wss"},
+		{"", "tcp websocket wss"},
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		offered := make(chan string, 1)
+		f := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			select {
+			case offered <- strings.Join(r.URL.Query()["transport"], " "):
+			default: // what it offers does not change
+			}
+			cancel()
+		}))
+		args := []string{"-f", f.URL}
+		if tt.names != "" {
+			args = append(args, "--transports", tt.names)
+		}
+		if err := run(ctx, args, nil, io.Discard, io.Discard); err != nil {
+			t.Errorf("%q: %v", args, err)
+		}
+		f.Close()
+		if got := <-offered; got != tt.want {
+			t.Errorf("--transports %q: polls offer %q, want %q", tt.names, got, tt.want)
+		}
 	}
 }

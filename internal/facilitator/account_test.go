@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -207,6 +208,48 @@ func TestDeadRelay(t *testing.T) {
 	}
 }
 
+// makeSuspect has the relay at addr, which was given to them all, reported by many.
+func (r *ring) makeSuspect(addr string) {
+	r.t.Helper()
+	for i := range 20 {
+		r.table.report(r.watch.sight(somebody(i)), []registration.RelayAddr{relayAt(r.t, addr)})
+	}
+}
+
+// A relay that is back does not wait until the others have had what it was charged with.
+func TestRecoveredRelayIsNotInDebt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRing(t, "websocket 1.0.0.1 weight=1000", "websocket 1.0.0.2")
+		for range 20_020 / 20 {
+			for i := range 20 {
+				r.give(somebody(i))
+			}
+		}
+		r.makeSuspect("1.0.0.2:9902")
+		r.want("suspect, and given once", r.given(1), map[int]int{1: 1})
+		for r.give(proxy4.Addr()) != 2 {
+		}
+		time.Sleep(healthSteps * healthStep)
+		if counts := r.given(2002); counts[2] < 2 {
+			t.Errorf("recovered, and given by line %v", counts)
+		}
+	})
+}
+
+// Nor does it lose what it has to come.
+func TestRecoveredRelayKeepsItsPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRing(t, "websocket 1.0.0.1", "wss 1.0.0.2")
+		for i := range 20 {
+			r.give(somebody(i), "wss")
+		}
+		r.makeSuspect("1.0.0.2:9902")
+		r.given(1000) // only the other can be
+		time.Sleep(healthSteps * healthStep)
+		r.want("it is far behind", r.given(900, "websocket", "wss"), map[int]int{2: 900})
+	})
+}
+
 // When all are reported, all are given as if none were.
 func TestAllDead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -236,12 +279,34 @@ func TestSuspicionOutlivesTheFile(t *testing.T) {
 	for i := range 20 {
 		r.give(somebody(i))
 	}
-	for i := range 20 {
-		r.table.report(r.watch.sight(somebody(i)), []registration.RelayAddr{relayAt(t, "1.0.0.2:9902")})
-	}
+	r.makeSuspect("1.0.0.2:9902")
 	r.load("websocket 1.0.0.2", "websocket 1.0.0.3", "websocket 1.0.0.1")
 	if counts := r.given(330); counts[1] != 10 || counts[2] != 160 || counts[3] != 160 {
 		t.Errorf("given by line %v", counts)
+	}
+}
+
+// Polls, reports and new files come at any time, and from anywhere.
+func TestSetRelaysMeanwhile(t *testing.T) {
+	s := New(Config{Outers: []string{"websocket"}})
+	defer s.Stop()
+	addr := relayAt(t, "1.0.0.1:9902")
+	var wg sync.WaitGroup
+	for i := range 4 {
+		wg.Go(func() {
+			q := &question{outers: []string{"websocket"}, family: pool.Family4, source: somebody(i)}
+			for range 1000 {
+				s.pick("", q)
+				s.reported(q.source, []registration.RelayAddr{addr})
+			}
+		})
+	}
+	for n := range 200 {
+		s.SetRelays([]registration.Relay{{Transport: registration.Transport{Outer: "websocket"}, Addr: addr, Weight: 1 + n%9}})
+	}
+	wg.Wait()
+	if relay, ok := s.pick("", &question{outers: []string{"websocket"}, family: pool.Family4}); !ok || relay.Addr != addr {
+		t.Errorf("given %v, %v", relay, ok)
 	}
 }
 

@@ -175,6 +175,13 @@ func TestUnreachableIsBounded(t *testing.T) {
 		if len(told) < 22 || len(told[21]) != registration.MaxUnreachable {
 			t.Fatalf("reported %v", told)
 		}
+		var u unreachable
+		for i := range 100 {
+			u.add(registration.RelayAddr{Name: "relay.example", Port: uint16(1 + i)})
+		}
+		if n := len(u.take()); n != registration.MaxUnreachable {
+			t.Errorf("%d relays are kept", n)
+		}
 		for i, relays := range told {
 			if i != 21 && relays != nil {
 				t.Errorf("poll %d reported %v", i, relays)
