@@ -1,7 +1,7 @@
 # make demo    a real Tor client fetches a page through a flash proxy, on this machine
 # make test    everything: format, vet, staticcheck, race detector, end to end, fuzzing
-# make bench   what it costs, as ratios measured side by side, in 10 minutes
-# make bench-quick   the same in a minute, to see whether it works
+# make bench   what it costs, as ratios measured side by side, within 10 minutes;
+#              bench-quick, within one, is to see that this works
 # make build   the four programs, in bin/
 # make man     the manual pages in doc/, from the programs
 # make install the same in $(DESTDIR)$(PREFIX)/bin, and man pages

@@ -107,7 +107,8 @@ func (b *bench) measure(ctx context.Context, rows []row, stdout io.Writer) error
 	}
 	fmt.Fprintf(stdout, "%s\n\n", machine())
 	writeTable(stdout, lines)
-	fmt.Fprintf(stdout, "\n%d rounds, where time allowed, in %v.\n", b.rounds, time.Since(b.start).Round(time.Second))
+	fmt.Fprintf(stdout, "\nMedians of %d rounds, where time allowed; the spread is of the ratios of the rounds. Memory is\n"+
+		"resident memory with %s, ours and the yardstick's. All took %v.\n", b.rounds, collector, time.Since(b.start).Round(time.Second))
 	return failed
 }
 
@@ -140,15 +141,22 @@ func (s *series) add(figures []float64) {
 	}
 }
 
+// longRound is after how long one wants to hear of a round.
+const longRound = 5 * time.Second
+
 // compare measures yardstick and ours in turn. Who is first changes with each
 // round, so that neither always has what the other left. It makes the rounds that
 // were asked for, or as many as there is time for, at least one.
 func (b *bench) compare(ctx context.Context, yard, ours measurement) (y, o series, err error) {
-	until := time.Now().Add(b.budget)
+	start := time.Now()
 	for round := range b.rounds {
-		if round > 0 && time.Now().After(until) {
-			b.progress("time is up after %d rounds", round)
+		took := time.Since(start)
+		if round > 0 && took > b.budget {
+			b.progress("time is up after %d of %d rounds", round, b.rounds)
 			break
+		}
+		if round > 0 && took/time.Duration(round) > longRound {
+			b.progress("%d of %d rounds", round, b.rounds)
 		}
 		both := []struct {
 			m    measurement

@@ -81,9 +81,43 @@ func (f *fleet) cpuTimes() (time.Duration, error) {
 	return sum, err
 }
 
-// startChain starts a client, a proxy and a server before a service, and connects to the
-// service through them.
+// startChain starts a client, a proxy and a server.
 func (b *bench) startChain(ctx context.Context) (*fleet, error) {
+	return newChain(ctx, func(c net.Conn) error { return socks(c, "") }, func(ctx context.Context, f *fleet, service string) (string, error) {
+		server, err := b.startRelay(ctx, f, service)
+		if err != nil {
+			return "", err
+		}
+		local, remote, err := b.startLinker(ctx, f)
+		if err != nil {
+			return "", err
+		}
+		return local, f.add(b.programs.Run("proxy-headless", "--client", remote, "--relay", server,
+			"--connections-per-client", "1", "--drain", "0s"))
+	})
+}
+
+// startCopies starts three copies.
+func (b *bench) startCopies(ctx context.Context) (*fleet, error) {
+	return newChain(ctx, func(net.Conn) error { return nil }, func(ctx context.Context, f *fleet, service string) (string, error) {
+		next := service
+		for range 3 {
+			err := f.add(b.programs.Run(yardstickName, yardstickArg, "relay", next))
+			if err == nil {
+				next, err = f.listensOn(ctx, "port=")
+			}
+			if err != nil {
+				return "", err
+			}
+		}
+		return next, nil
+	})
+}
+
+// newChain starts processes, one behind the other, before a service, and connects to the service through
+// them: to the address that build gives, with a request if they want one.
+func newChain(ctx context.Context, request func(net.Conn) error,
+	build func(ctx context.Context, f *fleet, service string) (address string, err error)) (*fleet, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	service, err := listen(ctx)
@@ -91,20 +125,12 @@ func (b *bench) startChain(ctx context.Context) (*fleet, error) {
 		return nil, err
 	}
 	f := &fleet{pairs: make([][2]*end, 1)}
-	server, err := b.startRelay(ctx, f, service.Addr().String())
+	address, err := build(ctx, f, service.Addr().String())
 	if err != nil {
 		f.close()
 		return nil, err
 	}
-	local, remote, err := b.startLinker(ctx, f)
-	if err == nil {
-		err = f.add(b.programs.Run("proxy-headless", "--client", remote, "--relay", server, "--drain", "0s", "--connections-per-client", "1"))
-	}
-	if err != nil {
-		f.close()
-		return nil, err
-	}
-	return f.join(cancel, f.dialThrough(ctx, local, func(c net.Conn) error { return socks(c, "") }), f.acceptSecond(service))
+	return f.join(cancel, f.dialThrough(ctx, address, request), f.acceptSecond(service))
 }
 
 // startRelay adds a flashproxy-server that forwards to a service, and gives its address.
@@ -124,28 +150,6 @@ func (b *bench) startLinker(ctx context.Context, f *fleet) (local, remote string
 		remote, err = f.listensOn(ctx, "for=proxies")
 	}
 	return local, remote, err
-}
-
-// startCopies starts three copies in a row before a service.
-func (b *bench) startCopies(ctx context.Context) (*fleet, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	service, err := listen(ctx)
-	if err != nil {
-		return nil, err
-	}
-	f := &fleet{pairs: make([][2]*end, 1)}
-	next := service.Addr().String()
-	for range 3 {
-		if err = f.add(b.programs.Run(yardstickName, yardstickArg, "relay", next)); err == nil {
-			next, err = f.listensOn(ctx, "port=")
-		}
-		if err != nil {
-			f.close()
-			return nil, err
-		}
-	}
-	return f.join(cancel, f.dialThrough(ctx, next, func(net.Conn) error { return nil }), f.acceptSecond(service))
 }
 
 // add makes p the process, of several the newest.

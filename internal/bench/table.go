@@ -101,7 +101,7 @@ func writeTable(w io.Writer, lines []line) {
 		fmt.Fprintln(w, strings.TrimRight(text, " "))
 	}
 	if missed > 0 {
-		fmt.Fprintf(w, "\n%d of the goals missed (MISS). A goal is the ratio's, or ours where there is no yardstick.\n", missed)
+		fmt.Fprintf(w, "\n%d goals are missed.\n", missed)
 	}
 }
 
