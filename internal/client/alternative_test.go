@@ -106,10 +106,11 @@ func TestAlternativeIsWantedLater(t *testing.T) {
 		w.wantRegistered(plainLine)
 		time.Sleep(10 * time.Second)
 		w.hidden.tor(args)
+		time.Sleep(settle)
 		w.wantRegistered(plainLine, bothLines)
 		w.tor(args)
 		w.hidden.tor(map[string][]string{"url": {facilitator}, "remote": {":7000"}})
-		time.Sleep(time.Second)
+		time.Sleep(10 * time.Second)
 		if n := len(w.tried()); n != 3 {
 			t.Errorf("registered %d times, want 3: a new endpoint is one more", n)
 		}
@@ -117,6 +118,24 @@ func TestAlternativeIsWantedLater(t *testing.T) {
 		synctest.Wait()
 		if got := w.registered(); got[len(got)-1] != plainLine {
 			t.Errorf("another facilitator is told of %q", got[len(got)-1])
+		}
+	})
+}
+
+// A Tor that wants now one and now another does not flood the facilitator.
+func TestChangesOfMindCauseNoFlood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Config{})
+		args := map[string][]string{"url": {facilitator}}
+		for range 150 {
+			for _, s := range []*sides{w.sides, w.hidden} {
+				tor, _ := s.tor(args)
+				time.Sleep(100 * time.Millisecond)
+				tor.Close()
+			}
+		}
+		if n := len(w.tried()); n > 20 {
+			t.Errorf("%d registrations in 30 s", n)
 		}
 	})
 }

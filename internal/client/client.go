@@ -1,6 +1,8 @@
 // Package client is the role on the censored user's computer. It registers with a
 // facilitator that proxies are wanted, takes Tor's SOCKS connections on one side and
 // connections from proxies on the other, and links them, first come first served.
+// There may be several alternatives, each with both sides, which are registered
+// together and linked apart.
 //
 // It does not listen by itself: main gives it listeners for both sides, and so
 // decides on transports and addresses. It never opens a connection but to the

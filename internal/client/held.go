@@ -141,7 +141,8 @@ func (h *held) ready() bool {
 }
 
 // heldLocal is a held connection that can half-close: the SOCKS side. The remote
-// side must not look as if it could, since a WebSocket cannot.
+// side must not look as if it could, since a WebSocket cannot. Nor does it where it
+// could, by TCP: Tor never half-closes, and a proxy whose stream has ended is gone.
 type heldLocal struct{ *held }
 
 // CloseWrite half-closes the connection below.

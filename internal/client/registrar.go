@@ -15,7 +15,8 @@ import (
 // How long a registrar waits after what.
 const (
 	// settle: a proxy opens two connections for one answer, a moment apart, so the
-	// first alone says too little about how many are still wanted.
+	// first alone says too little about how many are still wanted. Tor, too, asks for
+	// several at a time. And no more often than this is anything registered.
 	settle     = 2 * time.Second
 	firstRetry = 2 * time.Second
 	lastRetry  = 5 * time.Minute
@@ -160,11 +161,8 @@ func (r *registrar) rest(ctx context.Context, registered []registration.Endpoint
 	for {
 		changed := r.changes.wait()
 		wanted, n := r.look()
-		switch {
-		case n != arrivals:
+		if n != arrivals || slices.ContainsFunc(wanted, missing) {
 			r.sleep(ctx, settle)
-			return
-		case slices.ContainsFunc(wanted, missing):
 			return
 		}
 		select {
