@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"log/slog"
 	"net"
 	"net/netip"
 	"os"
@@ -35,11 +36,12 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	defer logFile.Close()
 	log.Info("start", "version", daemon.Version(), "max_connections", o.maxConns)
-	secure, err := o.tls.load(log)
+	certLog := slog.New(toTor{log.Handler(), tor})
+	secure, err := o.tls.load(certLog)
 	if err != nil {
 		return tor.Refuse(err)
 	}
-	stop, err := secure.start(ctx, log)
+	stop, err := secure.start(ctx, certLog)
 	if errors.Is(err, fs.ErrPermission) {
 		return tor.Refuse(err)
 	} else if err != nil {

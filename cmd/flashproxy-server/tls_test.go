@@ -227,3 +227,27 @@ func TestTrustedProxies(t *testing.T) {
 		e.wantTold(t, tt.want, "flashproxy")
 	}
 }
+
+// Who runs a bridge reads Tor's log: what is wrong with the certificate is there.
+func TestTorHearsOfCertificates(t *testing.T) {
+	ca, err := testca.New()
+	must(t, err)
+	dir := t.TempDir()
+	cert, key, err := ca.Issue(time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour), "relay.example")
+	must(t, err)
+	certFile, keyFile, err := testca.Write(dir, cert, key)
+	must(t, err)
+	c := start(t, torEnv("127.0.0.1:1"), "--tls-cert", certFile, "--tls-key", keyFile)
+	c.line(c.stdout, `LOG SEVERITY=warning MESSAGE="the certificate in .*/cert.pem expired at .*"`)
+	c.line(c.stdout, "VERSION 1")
+	c.line(c.stdout, "SMETHOD flashproxy "+address)
+	c.line(c.stdout, "SMETHOD websocket "+address)
+	c.line(c.stdout, "SMETHODS DONE")
+	must(t, os.WriteFile(certFile, []byte("half"), 0o600))
+	must(t, c.Process.Signal(syscall.SIGHUP))
+	c.line(c.stdout, `LOG SEVERITY=warning MESSAGE="the new certificate can't be used, .*; err: .*"`)
+	c.stdin.Close()
+	if errs := c.wantExit(0); strings.Count(errs, "level=WARN") != 2 {
+		t.Errorf("our own log:\n%s", errs)
+	}
+}

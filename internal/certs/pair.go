@@ -88,7 +88,7 @@ func same(a, b os.FileInfo) bool {
 // tried again at the next look, and said once.
 func (p *Pair) renew() {
 	if err := p.load(); err != nil {
-		p.warn("the new certificate can't be used, the old one stays: " + err.Error() + "; it is looked at again")
+		p.warn("the new certificate can't be used, the old one stays; it is looked at again", "err", err)
 		return
 	}
 	p.told = ""

@@ -83,6 +83,28 @@ func TestRelayByTLS(t *testing.T) {
 	}
 }
 
+// A bridge whose certificate has expired starts, and Tor's log says so.
+func TestRelayExpired(t *testing.T) {
+	ca := authority(t)
+	n := torNetwork(t)
+	cert, key, err := ca.Issue(time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour), "localhost")
+	if err != nil {
+		t.Fatal(err)
+	}
+	certFile, keyFile, err := testca.Write(t.TempDir(), cert, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, _, err := programs.Bridge(within(t, time.Minute), n, name("bridge"), tornet.Transport{Name: "flashproxy"}, "--tls-cert", certFile, "--tls-key", keyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ends(t, b)
+	if _, err := b.WaitLog(within(t, time.Minute), "nobody connects until it is renewed"); err != nil {
+		t.Error(err)
+	}
+}
+
 // trusted makes Chromium trust one certificate more.
 func trusted(t *testing.T, certFile, keyFile string) string {
 	t.Helper()
