@@ -65,14 +65,15 @@ func (t *table) want(q *question) *pool.Want {
 	}
 }
 
-// bound is a context for a claim that may wait: until the poll, the table or the
-// time ends. Its end must be called.
+// bound is a context for a claim, which ends with the poll, with the table, and when
+// the pool hangs. Its end must be called. A poll that waits has no timer of its own for
+// the last: see sitDown.
 func (t *table) bound(ctx context.Context, wait time.Duration) (_ context.Context, end func()) {
 	if wait <= 0 {
 		b := newBounded(ctx, storeTimeout)
 		return b, b.stop
 	}
-	ctx, cancel := context.WithTimeout(ctx, wait+storeTimeout)
+	ctx, cancel := context.WithCancel(ctx)
 	stop := context.AfterFunc(t.ctx, cancel)
 	return ctx, func() {
 		stop()

@@ -10,7 +10,6 @@ func leadToPages(w http.ResponseWriter) {
 	h := w.Header()
 	h.Set("Location", "proxy/") // relative: a reverse proxy may have us below another path
 	h.Set("Vary", "Accept")
-	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusFound)
 }
 

@@ -29,12 +29,13 @@ const (
 // proxy that sees anything else never polls again.
 func (s *Server) getPoll(w http.ResponseWriter, r *http.Request) {
 	if s.cfg.Pages != nil && isPerson(r) {
+		pollHeaders(w.Header())
 		leadToPages(w)
 		return
 	}
-	w.Header().Set("Cache-Control", "no-store")
 	q, err := s.question(r)
 	if err != nil {
+		pollHeaders(w.Header())
 		s.refuse(w, badRequest{err})
 		return
 	}
@@ -46,13 +47,20 @@ func (s *Server) getPoll(w http.ResponseWriter, r *http.Request) {
 	s.answerPoll(w, r, q, g, err)
 }
 
+// pollHeaders are those of each answer to GET /.
+func pollHeaders(h http.Header) {
+	allowAll(h)
+	h.Set("Cache-Control", "no-store")
+}
+
 // sitDown gives a poll a place to wait, unless its source has too many. A getUp
 // must follow.
 func (s *Server) sitDown(w http.ResponseWriter, q *question) {
 	if s.held.add(q.source) > maxHeldPerSource {
 		q.wait, q.crowded = 0, true
 	}
-	setReadDeadline(w, q.wait+ioTimeout)
+	// It bounds a pool that hangs, too: net/http ends the request's context with it.
+	setReadDeadline(w, q.wait+storeTimeout)
 }
 
 func (s *Server) getUp(q *question) { s.held.sub(q.source) }
@@ -77,6 +85,7 @@ func (s *Server) question(r *http.Request) (*question, error) {
 
 // answerPoll gives a proxy its client, or tells it that there is none.
 func (s *Server) answerPoll(w http.ResponseWriter, r *http.Request, q *question, g *given, err error) {
+	pollHeaders(w.Header())
 	if err == nil && r.Context().Err() != nil {
 		s.end(s.pool.Release, g.claim)
 		err = r.Context().Err()
@@ -88,7 +97,7 @@ func (s *Server) answerPoll(w http.ResponseWriter, r *http.Request, q *question,
 		if q.crowded && errors.Is(err, pool.ErrNone) {
 			err = pool.ErrBusy
 		}
-		s.pollFailed(r, err)
+		s.pollFailed(r, q, err)
 		_ = writeAnswer(w, registration.Answer{CheckBackIn: s.checkBackIn(q.wait, err)})
 		return
 	}
@@ -115,10 +124,10 @@ func (s *Server) answerPoll(w http.ResponseWriter, r *http.Request, q *question,
 
 // pollFailed tells the operator of what is neither a decision of the pool nor the
 // proxy's own going away.
-func (s *Server) pollFailed(r *http.Request, err error) {
+func (s *Server) pollFailed(r *http.Request, q *question, err error) {
 	switch {
 	case errors.Is(err, pool.ErrNone), errors.Is(err, pool.ErrBusy), errors.Is(err, pool.ErrClosed),
-		r.Context().Err() != nil:
+		r.Context().Err() != nil && time.Since(q.came) < q.wait+storeTimeout:
 	default:
 		s.poolFailed("claim", err)
 	}

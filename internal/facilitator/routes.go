@@ -41,12 +41,14 @@ func (s *Server) Handler() http.Handler {
 // empty segments do not count, for which a mux would redirect.
 func common(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Access-Control-Allow-Origin", "*")
+		path, ok := cleanPath(r.URL.Path)
+		if r.Method != http.MethodGet || path != "/" {
+			allowAll(w.Header()) // a poll waits without headers, which are 400 bytes
+		}
 		if r.Method == http.MethodOptions {
 			preflight(w)
 			return
 		}
-		path, ok := cleanPath(r.URL.Path)
 		if !ok {
 			http.NotFound(w, r)
 			return
@@ -60,6 +62,9 @@ func common(next http.Handler) http.Handler {
 		next.ServeHTTP(w, r)
 	})
 }
+
+// allowAll lets pages of all origins read an answer (Fetch standard, "CORS protocol").
+func allowAll(h http.Header) { h.Set("Access-Control-Allow-Origin", "*") }
 
 // cleanPath joins runs of slashes. It is false for what is no path, and for one with
 // "." or ".." in it, which nothing here has.
@@ -86,7 +91,7 @@ func cleanPath(path string) (string, bool) {
 	return b.String(), true
 }
 
-// preflight answers OPTIONS, for any path (Fetch standard, "CORS protocol").
+// preflight answers OPTIONS, for any path.
 func preflight(w http.ResponseWriter) {
 	h := w.Header()
 	h.Set("Allow", allowed)
