@@ -15,7 +15,10 @@ import (
 type row struct {
 	name  string // for --run
 	about string // for --help
-	// The time for the rounds of each of its comparisons, which make at least one.
+	// times is how many measurements make up for a round. Short ones next to each
+	// other are less disturbed by what else the machine does than long ones.
+	times int
+	// The time for each of its comparisons, which has one measurement at least.
 	full, quick time.Duration
 	run         func(ctx context.Context, b *bench) ([]line, error)
 }
@@ -24,16 +27,16 @@ type row struct {
 func rows() []row {
 	const s = time.Second
 	return []row{
-		{"proxy-cpu", "CPU time of proxy-headless for each GB, one pair", 30 * s, 5 * s, proxyCPU},
-		{"proxy-many", "the same with 200 pairs at once", 30 * s, 5 * s, proxyMany},
-		{"proxy-fairness", "how evenly 200 pairs share the proxy", 30 * s, 5 * s, proxyFairness},
-		{"proxy-latency", "how long a message takes there and back, idle and with bulk beside", 30 * s, 5 * s, proxyLatency},
-		{"idle-memory", "memory of a silent pair in proxy, server and client", 200 * s, 1 * s, idleMemory},
-		{"facilitator-matches", "how many clients a facilitator can give to proxies", 40 * s, 6 * s, facilitatorMatches},
-		{"facilitator-memory", "memory of a held poll, and of a waiting registration", 60 * s, 10 * s, facilitatorMemory},
-		{"pool-match", "how the cost of a match grows with those that wait", 10 * s, 2 * s, poolMatch},
-		{"chain", "how much goes through SOCKS, client, proxy and server", 20 * s, 5 * s, chainThroughput},
-		{"first-byte", "from a SOCKS request to the first byte of an answer", 0, 0, firstByte},
+		{"proxy-cpu", "CPU time of proxy-headless for each GB, one pair", 3, 30 * s, 3 * s, proxyCPU},
+		{"proxy-many", "the same with 200 pairs at once", 1, 30 * s, 3 * s, proxyMany},
+		{"proxy-fairness", "how evenly 200 pairs share the proxy", 1, 30 * s, 4 * s, proxyFairness},
+		{"proxy-latency", "how long a message takes there and back, idle and with bulk beside", 5, 30 * s, 2 * s, proxyLatency},
+		{"idle-memory", "memory of a silent pair in proxy, server and client", 1, 200 * s, 1 * s, idleMemory},
+		{"facilitator-matches", "how many clients a facilitator can give to proxies", 2, 40 * s, 4 * s, facilitatorMatches},
+		{"facilitator-memory", "memory of a held poll, and of a waiting registration", 1, 60 * s, 5 * s, facilitatorMemory},
+		{"pool-match", "how the cost of a match grows with those that wait", 3, 10 * s, 1 * s, poolMatch},
+		{"chain", "how much goes through SOCKS, client, proxy and server", 2, 20 * s, 3 * s, chainThroughput},
+		{"first-byte", "from a SOCKS request to the first byte of an answer", 1, 0, 0, firstByte},
 	}
 }
 
@@ -44,7 +47,8 @@ type bench struct {
 	programs e2e.Programs // the four, and this one
 	stderr   io.Writer
 	start    time.Time
-	budget   time.Duration // of each comparison
+	times    int           // to measure, for the row
+	budget   time.Duration // of each of its comparisons
 }
 
 // newBench builds the programs.
@@ -107,14 +111,14 @@ func (b *bench) measure(ctx context.Context, rows []row, stdout io.Writer) error
 	}
 	fmt.Fprintf(stdout, "%s\n\n", machine())
 	writeTable(stdout, lines)
-	fmt.Fprintf(stdout, "\nMedians of %d rounds, where time allowed; the spread is of the ratios of the rounds. Memory is\n"+
-		"resident memory with %s, ours and the yardstick's. All took %v.\n", b.rounds, collector, time.Since(b.start).Round(time.Second))
+	fmt.Fprintf(stdout, "\nMedians of %d rounds or more, where time allowed; the spread is of the ratios of the rounds.\nMemory is "+
+		"what is resident with %s, ours and the yardstick's. All took %v.\n", b.rounds, collector, time.Since(b.start).Round(time.Second))
 	return failed
 }
 
 // one measures one row.
 func (b *bench) one(ctx context.Context, r row) ([]line, error) {
-	b.budget = pick(b, r.full, r.quick)
+	b.times, b.budget = b.rounds*r.times, pick(b, r.full, r.quick)
 	return r.run(ctx, b)
 }
 
@@ -144,19 +148,19 @@ func (s *series) add(figures []float64) {
 // longRound is after how long one wants to hear of a round.
 const longRound = 5 * time.Second
 
-// compare measures yardstick and ours in turn. Who is first changes with each
-// round, so that neither always has what the other left. It makes the rounds that
-// were asked for, or as many as there is time for, at least one.
+// compare measures yardstick and ours in turn. Who is first changes each time, so
+// that neither always has what the other left. It measures as often as was asked
+// for, or as there is time for.
 func (b *bench) compare(ctx context.Context, yard, ours measurement) (y, o series, err error) {
 	start := time.Now()
-	for round := range b.rounds {
+	for round := range b.times {
 		took := time.Since(start)
 		if round > 0 && took > b.budget {
-			b.progress("time is up after %d of %d rounds", round, b.rounds)
+			b.progress("time is up after %d of %d", round, b.times)
 			break
 		}
 		if round > 0 && took/time.Duration(round) > longRound {
-			b.progress("%d of %d rounds", round, b.rounds)
+			b.progress("%d of %d", round, b.times)
 		}
 		both := []struct {
 			m    measurement

@@ -25,7 +25,7 @@ func chainThroughput(ctx context.Context, b *bench) ([]line, error) {
 		return nil, fmt.Errorf("chain: %w", err)
 	}
 	defer ours.close()
-	total := pick[int64](b, 256e6, 64e6)
+	total := pick[int64](b, 128e6, 32e6)
 	measure := func(f *fleet) measurement {
 		f.drain(readSize)
 		return func(ctx context.Context) ([]float64, error) { return f.throughput(ctx, total) }

@@ -118,7 +118,7 @@ func facilitatorMatches(ctx context.Context, b *bench) ([]line, error) {
 		}
 		defer both[i].close()
 	}
-	n := pick(b, 20_000, 8000)
+	n := pick(b, 10_000, 4000)
 	yard, ours, err := b.compare(ctx, both[0].matches(n), both[1].matches(n))
 	if err != nil {
 		return nil, err

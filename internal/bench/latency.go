@@ -44,7 +44,7 @@ func (b *bench) compareLatency(ctx context.Context, bulk bool) (y, o series, err
 		return nil, nil, fmt.Errorf("proxy: %w", err)
 	}
 	defer ours.close()
-	n := pick(b, 10_000, 2000)
+	n := pick(b, 2000, 500)
 	if bulk {
 		n /= 2 // each takes much longer
 	}
@@ -82,7 +82,7 @@ func (f *fleet) latency(ctx context.Context, n int, bulk bool) ([]float64, error
 // pingPong sends a message and waits for its echo, n times and a few to begin with,
 // and gives how long each took, in microseconds.
 func (e *end) pingPong(n int) ([]float64, error) {
-	const first = 200
+	const first = 100
 	m, r := e.message(pingSize), e.reader()
 	times := make([]float64, 0, n)
 	for i := range first + n {

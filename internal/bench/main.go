@@ -50,7 +50,7 @@ func parseOptions(args []string, stdout io.Writer) (options, *regexp.Regexp, err
 	g := f.Group("What to measure")
 	g.BoolVar(&o.quick, "quick", false, "measure less of everything: a minute, for whether it works")
 	g.StringVar(&o.only, "run", "", "only the rows whose name matches `REGEXP` (see below)")
-	g.IntVar(&o.rounds, "rounds", 0, fmt.Sprintf("measure each `N` times (default: %d, and %d with --quick)", fullRounds, quickRounds))
+	g.IntVar(&o.rounds, "rounds", 0, fmt.Sprintf("measure each `N` times, or a multiple of it (default: %d, and %d with --quick)", fullRounds, quickRounds))
 	if err := f.Parse(args, stdout); err != nil {
 		return o, nil, err
 	}

@@ -83,7 +83,7 @@ func poolMatch(ctx context.Context, b *bench) ([]line, error) {
 			return nil, err
 		}
 		size := (heap() - before) / float64(n)
-		y, o, err := b.compare(ctx, few.matches(pick(b, 200_000, 50_000)), many.matches(pick(b, 200_000, 50_000)))
+		y, o, err := b.compare(ctx, few.matches(pick(b, 100_000, 20_000)), many.matches(pick(b, 100_000, 20_000)))
 		many.Close()
 		if err != nil {
 			return nil, err

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// messageSize is a size of messages, with its name and how many bytes of them take
-// about half a second.
+// messageSize is a size of messages, with its name and how many bytes of them one pair
+// carries in a quarter of a second or so.
 type messageSize struct {
 	bytes int
 	name  string
@@ -15,7 +15,7 @@ type messageSize struct {
 }
 
 func messageSizes() []messageSize {
-	return []messageSize{{512, "512 B", 100e6}, {4 << 10, "4 KiB", 300e6}, {32 << 10, "32 KiB", 600e6}}
+	return []messageSize{{512, "512 B", 60e6}, {4 << 10, "4 KiB", 150e6}, {32 << 10, "32 KiB", 200e6}}
 }
 
 // proxyCPU is what one pair costs.
@@ -58,6 +58,9 @@ func proxyMany(ctx context.Context, b *bench) ([]line, error) {
 // compareCPU measures n pairs, and n copies, with messages of one size.
 func (b *bench) compareCPU(ctx context.Context, n int, s messageSize) (line, error) {
 	total := pick(b, s.total, s.total/2)
+	if n > 1 {
+		total *= 2 // so that each has some
+	}
 	y, o, err := b.compareFleets(ctx, n, func(f *fleet) measurement {
 		return func(ctx context.Context) ([]float64, error) {
 			v, err := f.cpu(ctx, s.bytes, total)
@@ -75,7 +78,7 @@ func proxyFairness(ctx context.Context, b *bench) ([]line, error) {
 	const size = 4 << 10
 	y, o, err := b.compareFleets(ctx, manyPairs, func(f *fleet) measurement {
 		return func(ctx context.Context) ([]float64, error) {
-			v, err := f.fairness(ctx, size, pick(b, 2*time.Second, time.Second))
+			v, err := f.fairness(ctx, size, pick(b, 3*time.Second, time.Second))
 			return []float64{v}, err
 		}
 	})
