@@ -23,6 +23,7 @@ type question struct {
 	wait   time.Duration
 	// crowded: it may not wait, for its source has too many polls that do.
 	crowded bool
+	waiter  waiter // in the table that it waits for
 }
 
 // given is what a poll gets. The claim must be ended.
@@ -41,7 +42,7 @@ func (s *Server) find(ctx context.Context, q *question) (*given, error) {
 	for s.done.Err() == nil {
 		t := s.table.Load()
 		w := t.want(q)
-		bounded, end := t.bound(ctx, w.Wait)
+		bounded, end := t.bound(ctx, q, w.Wait)
 		claim, err := s.pool.Claim(bounded, *w)
 		end()
 		if err == nil {
@@ -68,15 +69,15 @@ func (t *table) want(q *question) *pool.Want {
 // bound is a context for a claim, which ends with the poll, with the table, and when
 // the pool hangs. Its end must be called. A poll that waits has no timer of its own for
 // the last: see sitDown.
-func (t *table) bound(ctx context.Context, wait time.Duration) (_ context.Context, end func()) {
+func (t *table) bound(ctx context.Context, q *question, wait time.Duration) (_ context.Context, end func()) {
 	if wait <= 0 {
 		b := newBounded(ctx, storeTimeout)
 		return b, b.stop
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	stop := context.AfterFunc(t.ctx, cancel)
+	t.waiters.add(&q.waiter, cancel)
 	return ctx, func() {
-		stop()
+		t.waiters.remove(&q.waiter)
 		cancel()
 	}
 }
