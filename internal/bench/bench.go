@@ -95,13 +95,16 @@ func (b *bench) measure(ctx context.Context, rows []row, stdout io.Writer) error
 	if b.quick {
 		limit = quickDeadline
 	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	timed, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	var lines []line
 	var failed error
 	for _, r := range rows {
+		if ctx.Err() != nil {
+			return ctx.Err() // asked to stop
+		}
 		b.progress("%s: %s", r.name, r.about)
-		got, err := b.one(ctx, r)
+		got, err := b.one(timed, r)
 		lines = append(lines, got...)
 		if err != nil {
 			b.progress("%s: %v", r.name, err)

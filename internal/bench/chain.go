@@ -130,7 +130,7 @@ func newChain(ctx context.Context, request func(net.Conn) error,
 		f.close()
 		return nil, err
 	}
-	return f.join(cancel, f.dialThrough(ctx, address, request), f.acceptSecond(service))
+	return f.join(ctx, cancel, f.dialThrough(ctx, address, request), f.acceptSecond(service))
 }
 
 // startRelay adds a flashproxy-server that forwards to a service, and gives its address.

@@ -59,7 +59,7 @@ func newFleet(ctx context.Context, n int, framed bool, start func(client, relay 
 		return nil, err
 	}
 	f := &fleet{proc: proc, pairs: make([][2]*end, n)}
-	return f.join(cancel,
+	return f.join(ctx, cancel,
 		func() error {
 			return f.accept(client, framed, func(i int, e *end) error {
 				f.pairs[i][0] = e
@@ -80,8 +80,11 @@ func listen(ctx context.Context) (net.Listener, error) {
 	return ln, err
 }
 
-// join waits for both sides of all pairs. A side that fails ends the other by cancel.
-func (f *fleet) join(cancel func(), sides ...func() error) (*fleet, error) {
+// join waits for both sides of all pairs. A side that fails ends the other by cancel,
+// and the end of ctx both.
+func (f *fleet) join(ctx context.Context, cancel func(), sides ...func() error) (*fleet, error) {
+	stop := context.AfterFunc(ctx, f.kill)
+	defer stop()
 	err := inParallel(len(sides), func(i int) error {
 		err := sides[i]()
 		if err != nil {
@@ -205,14 +208,19 @@ func (f *fleet) cpu(ctx context.Context, size int, total int64) (float64, error)
 	return (after - before).Seconds() / (float64(moved) / 1e9), err
 }
 
-// close ends the processes and all ends.
-func (f *fleet) close() {
+// kill ends the processes.
+func (f *fleet) kill() {
 	if f.proc != nil {
 		f.proc.Kill()
 	}
 	for _, p := range f.others {
 		p.Kill()
 	}
+}
+
+// close ends the processes and all ends.
+func (f *fleet) close() {
+	f.kill()
 	for _, p := range f.pairs {
 		for _, e := range p {
 			if e != nil {

@@ -141,7 +141,7 @@ func (b *bench) startServer(ctx context.Context, n int) (*fleet, error) {
 		f.close()
 		return nil, err
 	}
-	return f.join(cancel,
+	return f.join(ctx, cancel,
 		func() error {
 			return f.dialPairs(ctx, net.JoinHostPort("127.0.0.1", port), func(int) error { return nil })
 		},
@@ -168,7 +168,7 @@ func (b *bench) startClient(ctx context.Context, n int) (*fleet, error) {
 		f.close()
 		return nil, err
 	}
-	return f.join(cancel, func() error {
+	return f.join(ctx, cancel, func() error {
 		return f.dialPairs(ctx, net.JoinHostPort("127.0.0.1", remote), func(w int) error {
 			c, err := dialAs(ctx, w, net.JoinHostPort("127.0.0.1", local))
 			if err != nil {
