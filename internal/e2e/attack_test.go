@@ -39,7 +39,7 @@ const (
 	patience = 14 * time.Second
 	// maxSaid and maxAgain bound what is kept of an answer and what is sent.
 	maxSaid  = 1 << 20
-	maxAgain = 32 << 20
+	maxAgain = 128 << 20 // more than all sockets on the way can hold
 )
 
 // attack is one hostile peer: what it sends, what it gets for it, and how it ends.

@@ -212,7 +212,7 @@ func socketAttacks(echo bool) []attack {
 		{name: "goodbye", send: upgrade + frame(opClose, "\x03\xe8bye"), gets: "101 close 1000", ends: atOnce},
 		{name: "goodbye without a code", send: upgrade + frame(opClose, ""), gets: "101 close", ends: atOnce},
 		{name: "goodbye, and more", send: upgrade + frame(opClose, "\x03\xe8"), again: frame(opBinary, kib), gets: "101 close 1000", ends: atOnce},
-		{name: "half a close code", send: upgrade + frame(opClose, "\x03"), gets: "101 close", ends: atOnce},
+		{name: "half a close code", send: upgrade + frame(opClose, "\x03"), gets: "101 close 1002", ends: atOnce},
 		{name: "forbidden close code", send: upgrade + frame(opClose, "\x03\xed"), gets: "101 close 1002", ends: atOnce},
 		{name: "close code 0", send: upgrade + frame(opClose, "\x00\x00"), gets: "101 close 1002", ends: atOnce},
 		{name: "reason that is no UTF-8", send: upgrade + frame(opClose, "\x03\xe8\xff"), gets: "101 close 1002", ends: atOnce},
