@@ -19,31 +19,53 @@ const (
 // ctx ends.
 func (p *Proxy) keepGiven(ctx, life context.Context, clients *sync.WaitGroup) {
 	for range p.cfg.ConnsPerClient {
-		clients.Go(func() { p.keepOne(ctx, life) })
+		k := &keeper{p: p, ctx: ctx, life: life, clients: clients, pause: backoff{base: firstRedial, limit: longRedial}}
+		clients.Go(k.connect)
 	}
 	<-ctx.Done()
 }
 
-func (p *Proxy) keepOne(ctx, life context.Context) {
-	pause := backoff{base: firstRedial, limit: longRedial}
-	told := false
-	for ctx.Err() == nil {
-		start := time.Now()
-		c, err := p.open(ctx, *p.cfg.Given)
-		switch {
-		case err == nil:
-			told = false
-			p.log.Info("connected")
-			p.counts.clients.Add(1)
-			p.carry(life, c)
-			p.log.Info("the connection ended")
-			if time.Since(start) >= steady {
-				pause.reset()
-			}
-		case ctx.Err() == nil && !told:
-			told = true
-			p.log.Warn("no connection, trying again until there is one", "err", err)
+// keeper keeps one pair open. It is in one goroutine at a time.
+type keeper struct {
+	p         *Proxy
+	ctx, life context.Context
+	clients   *sync.WaitGroup
+	pause     backoff
+	told      bool // that there is no connection
+}
+
+// connect dials until there is a pair, and gives that a goroutine of its own: the
+// handshakes need a large stack, and a pair should not keep it.
+func (k *keeper) connect() {
+	for k.ctx.Err() == nil {
+		c, err := k.p.open(k.ctx, k.p.cfg.Given)
+		if err == nil {
+			k.told = false
+			k.p.log.Info("connected")
+			k.p.counts.clients.Add(1)
+			k.clients.Go(func() { k.carry(c) })
+			return
 		}
-		sleepUntil(ctx, time.Now().Add(pause.fail()))
+		if k.ctx.Err() == nil && !k.told {
+			k.told = true
+			k.p.log.Warn("no connection, trying again until there is one", "err", err)
+		}
+		sleepUntil(k.ctx, time.Now().Add(k.pause.fail()))
 	}
+}
+
+func (k *keeper) carry(c pair) {
+	start := time.Now()
+	k.p.carry(k.life, c)
+	k.again(start)
+}
+
+// again dials anew after a pair that began at start has ended.
+func (k *keeper) again(start time.Time) {
+	k.p.log.Info("the connection ended")
+	if time.Since(start) >= steady {
+		k.pause.reset()
+	}
+	sleepUntil(k.ctx, time.Now().Add(k.pause.fail()))
+	k.connect()
 }

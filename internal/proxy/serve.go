@@ -27,15 +27,22 @@ const (
 // pair is a client's connection and a relay's.
 type pair struct{ client, relay net.Conn }
 
-// serve opens the pairs of one client, one after the other, and returns when
-// the last has ended. Dials end with ctx, pairs with life. After a dial that
-// failed no other is tried: a bad registration must not make us knock twice. A relay
-// that was not opened even once is added to failed.
+// serve opens the pairs of one client, and returns when the last has ended. Dials
+// end with ctx, pairs with life. A relay that was not opened even once is added to
+// failed.
 func (p *Proxy) serve(ctx, life context.Context, m registration.Match, failed *unreachable) {
 	p.served.add(m.Client)
 	defer p.served.remove(m.Client)
+	// Handshakes need large stacks, which neither a pair nor who waits for it should
+	// keep: each has a goroutine of its own.
 	var pairs sync.WaitGroup
-	defer pairs.Wait()
+	pairs.Go(func() { p.openAll(ctx, life, &m, failed, &pairs) })
+	pairs.Wait()
+}
+
+// openAll opens the pairs of one client, one after the other. After a dial that
+// failed no other is tried: a bad registration must not make us knock twice.
+func (p *Proxy) openAll(ctx, life context.Context, m *registration.Match, failed *unreachable, pairs *sync.WaitGroup) {
 	for i := range p.cfg.ConnsPerClient {
 		pair, err := p.open(ctx, m)
 		if err != nil {
@@ -53,7 +60,7 @@ func (p *Proxy) serve(ctx, life context.Context, m registration.Match, failed *u
 }
 
 // open dials the client, and the relay only when the client is there.
-func (p *Proxy) open(ctx context.Context, m registration.Match) (pair, error) {
+func (p *Proxy) open(ctx context.Context, m *registration.Match) (pair, error) {
 	client, err := p.dial(ctx, m.ClientOuter, m.Client.String())
 	if err != nil {
 		return pair{}, fmt.Errorf("dial the client: %w", err)
@@ -76,11 +83,15 @@ func (p *Proxy) dial(ctx context.Context, outer, address string) (net.Conn, erro
 	return c, err
 }
 
-// carry carries a pair's bytes until it ends.
+// carry carries a pair's bytes until it ends. It is shallow, as is all below it: so
+// two stacks of 4 KiB are enough for a pair.
 func (p *Proxy) carry(life context.Context, c pair) {
 	p.counts.pairs.Add(1)
-	defer p.counts.pairs.Add(-1)
-	client := c.client.RemoteAddr()
 	stats, err := relaypipe.Run(life, c.client, c.relay, p.pipe)
-	p.log.Debug("connection ended", "client", client, "bytes_up", stats.AToB, "bytes_down", stats.BToA, "err", err)
+	p.counts.pairs.Add(-1)
+	p.ended(c, stats, err)
+}
+
+func (p *Proxy) ended(c pair, s relaypipe.Stats, err error) {
+	p.log.Debug("connection ended", "client", c.client.RemoteAddr(), "bytes_up", s.AToB, "bytes_down", s.BToA, "err", err)
 }

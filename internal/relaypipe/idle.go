@@ -23,10 +23,13 @@ func (a *activity) idle() time.Duration {
 	return time.Since(a.start) - time.Duration(a.last.Load())
 }
 
-// watch calls f, once, when nothing has moved for limit, unless stop is called before.
-// Bytes that move do not touch the timer: it fires and looks at the time of the
+// watch calls f, once, when nothing has moved for limit, unless stop is called before;
+// never for a limit of 0. Bytes that move do not touch the timer: it fires and looks at the time of the
 // last of them.
 func (a *activity) watch(limit time.Duration, f func()) (stop func() bool) {
+	if limit <= 0 {
+		return func() bool { return false }
+	}
 	var timer *time.Timer
 	ready := make(chan struct{}) // timer is set
 	timer = time.AfterFunc(limit, func() {

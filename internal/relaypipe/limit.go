@@ -25,5 +25,5 @@ func (d *direction) limit(chunk []byte) ([]byte, error) {
 	if burst := l.Burst(); burst > 0 {
 		n = min(n, burst)
 	}
-	return chunk[:n], l.WaitN(d.p.ctx, n)
+	return chunk[:n], l.WaitN(d.p.limiting, n)
 }

@@ -69,12 +69,13 @@ type halfCloser interface {
 // connection that keeps a buffer of its own before a socket must therefore be a
 // netwait.LateReader or a netwait.Waiter, or not show the socket's SyscallConn.
 func Run(ctx context.Context, a, b net.Conn, o Options) (Stats, error) {
-	return newPipe(ctx, a, b, o, &buffers).run()
+	p := newPipe(a, b, o, &buffers)
+	p.start(ctx)
+	p.aToB.copy() // here: with the other that makes two goroutines
+	return p.wait()
 }
 
 type pipe struct {
-	ctx        context.Context
-	end        context.CancelCauseFunc // the first call says why
 	a, b       net.Conn
 	o          Options
 	canHalf    bool // both ends can
@@ -82,11 +83,19 @@ type pipe struct {
 	activity   activity
 	aToB, bToA direction
 	open       atomic.Int32 // directions that are not finished, if canHalf
+	stopIdle   func() bool
+	unwatch    func() bool     // of the context of Run
+	limiting   context.Context // for the Limiter, if there is one; end ends it
+	limited    context.CancelFunc
+
+	other   sync.WaitGroup // bToA
+	ended   sync.Once
+	err     error // why; errDone for a clean end
+	closing sync.WaitGroup
 }
 
-func newPipe(ctx context.Context, a, b net.Conn, o Options, buffers *bufferPool) *pipe {
+func newPipe(a, b net.Conn, o Options, buffers *bufferPool) *pipe {
 	p := &pipe{a: a, b: b, o: o, buffers: buffers}
-	p.ctx, p.end = context.WithCancelCause(ctx)
 	_, aCan := a.(halfCloser)
 	_, bCan := b.(halfCloser)
 	p.canHalf = aCan && bCan
@@ -100,32 +109,45 @@ func newPipe(ctx context.Context, a, b net.Conn, o Options, buffers *bufferPool)
 	return p
 }
 
-// run does one direction itself: with the other that makes two goroutines.
-func (p *pipe) run() (Stats, error) {
-	var closing sync.WaitGroup
-	// Close may take its time, such as for a WebSocket's closing handshake.
-	closing.Add(1)
-	context.AfterFunc(p.ctx, func() {
-		defer closing.Done()
-		closing.Go(func() { p.a.Close() })
-		p.b.Close()
+// start starts all but the direction from a to b.
+func (p *pipe) start(ctx context.Context) {
+	if p.o.Limiter != nil {
+		p.limiting, p.limited = context.WithCancel(context.WithoutCancel(ctx))
+	}
+	p.unwatch = context.AfterFunc(ctx, func() { p.end(context.Cause(ctx)) })
+	p.stopIdle = p.activity.watch(p.o.IdleTimeout, func() { p.end(ErrIdle) })
+	p.other.Go(p.bToA.copy)
+}
+
+// end ends both directions. The first call says why.
+func (p *pipe) end(err error) {
+	p.ended.Do(func() {
+		p.err = err
+		p.closing.Add(2)
+		if p.limited != nil {
+			p.limited()
+		}
+		// Close may take its time, such as for a WebSocket's closing handshake.
+		for _, c := range []net.Conn{p.a, p.b} {
+			go func() {
+				defer p.closing.Done()
+				c.Close()
+			}()
+		}
 	})
-	if p.o.IdleTimeout > 0 {
-		stop := p.activity.watch(p.o.IdleTimeout, func() { p.end(ErrIdle) })
-		defer stop()
+}
+
+// wait waits for all that start has started, and for what end does, which is called
+// before the last direction returns.
+func (p *pipe) wait() (Stats, error) {
+	p.other.Wait()
+	p.closing.Wait()
+	p.unwatch()
+	p.stopIdle()
+	if p.err == errDone {
+		p.err = nil
 	}
-	var other sync.WaitGroup
-	other.Go(p.bToA.copy)
-	p.aToB.copy()
-	other.Wait()
-	// One that has ended without ending the pipe was the first of a half-closed pair.
-	<-p.ctx.Done()
-	closing.Wait()
-	err := context.Cause(p.ctx)
-	if err == errDone {
-		err = nil
-	}
-	return Stats{AToB: p.aToB.delivered, BToA: p.bToA.delivered}, err
+	return Stats{AToB: p.aToB.delivered, BToA: p.bToA.delivered}, p.err
 }
 
 // finished is called by a direction that will read nothing more, when all that

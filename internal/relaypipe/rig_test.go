@@ -59,7 +59,10 @@ func (r *rig) run(o Options, viewA, viewB view) *rig {
 	r.cancel = cancel
 	go func() {
 		defer close(r.done)
-		r.stats, r.err = newPipe(ctx, viewA(r.nearA), viewB(r.nearB), o, &r.buffers).run()
+		p := newPipe(viewA(r.nearA), viewB(r.nearB), o, &r.buffers)
+		p.start(ctx)
+		p.aToB.copy()
+		r.stats, r.err = p.wait()
 	}()
 	r.t.Cleanup(func() { // leaves nothing behind when a test gave up
 		cancel(errors.New("test ended"))

@@ -20,7 +20,7 @@ func (c *Conn) Close() error {
 	c.mu.Lock()
 	if c.closed {
 		c.mu.Unlock()
-		<-c.done
+		c.done.Wait()
 		return nil
 	}
 	c.wantClose(closeNormal)
@@ -35,7 +35,7 @@ func (c *Conn) Close() error {
 		c.conn.SetWriteDeadline(until.Add(-closeWait / 2))
 	}
 	c.mu.Unlock()
-	defer close(c.done)
+	defer c.done.Done()
 
 	c.senders.Wait()
 	c.writing.lock()
@@ -88,5 +88,5 @@ func (c *Conn) drop() {
 	c.mu.Unlock()
 	c.cut()
 	c.senders.Wait()
-	close(c.done)
+	c.done.Done()
 }

@@ -103,8 +103,8 @@ type Conn struct {
 	silent   int           // ticks in which nothing was heard
 	answers  bool          // the peer has answered a ping
 
-	wrote atomic.Bool   // data, since the last tick
-	done  chan struct{} // closed when Close has finished
+	wrote atomic.Bool    // data, since the last tick
+	done  sync.WaitGroup // Close, which ends it when it has finished
 }
 
 // lock is a mutex made of a channel: testing/synctest sees that who waits for
@@ -131,11 +131,11 @@ func newConn(src *source, client, text bool, ping time.Duration) *Conn {
 		},
 		writing: make(lock, 1),
 		every:   ping,
-		done:    make(chan struct{}),
 	}
 	if text {
 		c.text = new(decoder)
 	}
+	c.done.Add(1)
 	c.startPings()
 	return c
 }

@@ -79,10 +79,7 @@ func (c *Conn) ReadLate(l netwait.Lender) ([]byte, error) {
 			}
 		}
 		if len(c.plain) > 0 {
-			buf := l.Borrow()
-			n := copy(buf, c.plain)
-			c.plain = c.plain[n:]
-			return buf[:n], nil
+			return c.lendPlain(l), nil
 		}
 		c.slack.Lender = l
 		b, err := c.src.takeLate(&c.slack)
@@ -90,12 +87,18 @@ func (c *Conn) ReadLate(l netwait.Lender) ([]byte, error) {
 			return nil, c.failed(err)
 		}
 		b = c.extract(c.slack.whole[:slackSize+len(b)], slackSize)
-		c.slack = slack{}
 		if len(b) > 0 {
 			return b, nil
 		}
 		l.Return()
 	}
+}
+
+func (c *Conn) lendPlain(l netwait.Lender) []byte {
+	buf := l.Borrow()
+	n := copy(buf, c.plain)
+	c.plain = c.plain[n:]
+	return buf[:n]
 }
 
 // slackSize is the room that text needs before it to be decoded where it is:

@@ -192,9 +192,14 @@ func (f *frames) key() [4]byte {
 	return [4]byte(f.keys[f.left:])
 }
 
+// masks lends room for a mask repeated, which makes the loop over it cheap. An idle
+// connection keeps its stack, so it should not be there.
+var masks = sync.Pool{New: func() any { return new([1024]byte) }}
+
 // mask writes src, exclusive-or key repeated, to dst, which may be src.
 func mask(dst, src []byte, key [4]byte) {
-	var keys [1024]byte
+	keys := masks.Get().(*[1024]byte)
+	defer masks.Put(keys)
 	have := copy(keys[:], key[:])
 	for have < len(src) && have < len(keys) {
 		have += copy(keys[have:], keys[:have])
