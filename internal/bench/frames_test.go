@@ -9,7 +9,7 @@ import (
 // Frames are counted alike in whatever pieces they come, and only what is in messages.
 func TestFrameCounter(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	for range 100 {
+	for range 20 {
 		var stream []byte
 		want, pings := 0, 0
 		for range 50 {
