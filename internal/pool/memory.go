@@ -59,7 +59,8 @@ var (
 // stand in line by age, once in the whole pool and once in each of their classes;
 // waiting polls stand in line in each of their classes. A registration that is
 // claimed keeps its place and is passed over, so that to release it restores its age.
-// So what an operation costs does not depend on how many wait.
+// So what an operation costs does not depend on how many wait, but for the time that
+// memory takes, which is slower the more of it there is: see arena and index.
 type Memory struct {
 	config Config
 	start  time.Time // times are counted from here
