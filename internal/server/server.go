@@ -114,10 +114,7 @@ func (s *Server) Serve(ctx context.Context, method string, ln net.Listener) erro
 		}
 		select {
 		case s.slots <- struct{}{}:
-			conns.Go(func() {
-				defer func() { <-s.slots }()
-				s.handle(ctx, method, c)
-			})
+			conns.Go(func() { s.handle(ctx, visit{c, peer(c), method}, &conns) })
 		default:
 			s.closing <- struct{}{}
 			conns.Go(func() {
@@ -129,30 +126,57 @@ func (s *Server) Serve(ctx context.Context, method string, ln net.Listener) erro
 	}
 }
 
-// handle serves one connection and closes it.
-func (s *Server) handle(ctx context.Context, method string, c net.Conn) {
-	user := peer(c)
-	log := s.log.With("user", user, "method", method)
-	if s.cfg.ClientFirst {
-		if err := s.awaitData(ctx, c); err != nil {
-			log.Debug("connection ended unused", "err", err)
-			c.Close()
-			return
-		}
-	}
-	dialling, cancel := context.WithTimeout(ctx, dialTimeout)
-	upstream, err := s.cfg.Dial(dialling, user, method)
-	cancel()
-	if err != nil {
-		if ctx.Err() == nil {
-			s.upstreamDown(err)
-		}
-		c.Close()
+// visit is a connection that has a place in Server.slots, and where it came from.
+type visit struct {
+	net.Conn
+	user   netip.AddrPort
+	method string
+}
+
+// handle opens the upstream for a connection, and gives the two a goroutine of
+// conns: to dial needs a large stack, and a connection should not keep it.
+func (s *Server) handle(ctx context.Context, v visit, conns *sync.WaitGroup) {
+	upstream := s.open(ctx, v)
+	if upstream == nil {
+		v.Close()
+		<-s.slots
 		return
 	}
-	log.Debug("connection to the upstream opened")
-	stats, err := relaypipe.Run(ctx, c, upstream, relaypipe.Options{IdleTimeout: s.cfg.IdleTimeout})
-	log.Debug("connection ended", "bytes_up", stats.AToB, "bytes_down", stats.BToA, "err", err)
+	conns.Go(func() {
+		s.carry(ctx, v, upstream)
+		<-s.slots
+	})
+}
+
+// open gives the upstream for a connection, or nil, of which it has told.
+func (s *Server) open(ctx context.Context, v visit) net.Conn {
+	if s.cfg.ClientFirst {
+		if err := s.awaitData(ctx, v.Conn); err != nil {
+			s.log.Debug("connection ended unused", "user", v.user, "method", v.method, "err", err)
+			return nil
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	upstream, err := s.cfg.Dial(ctx, v.user, v.method)
+	if err != nil {
+		if !errors.Is(context.Cause(ctx), context.Canceled) {
+			s.upstreamDown(err)
+		}
+		return nil
+	}
+	s.log.Debug("connection to the upstream opened", "user", v.user, "method", v.method)
+	return upstream
+}
+
+// carry carries the bytes of a connection until it ends, and closes it.
+func (s *Server) carry(ctx context.Context, v visit, upstream net.Conn) {
+	stats, err := relaypipe.Run(ctx, v.Conn, upstream, relaypipe.Options{IdleTimeout: s.cfg.IdleTimeout})
+	s.ended(v, stats, err)
+}
+
+func (s *Server) ended(v visit, t relaypipe.Stats, err error) {
+	s.log.Debug("connection ended", "user", v.user, "method", v.method, "bytes_up", t.AToB, "bytes_down", t.BToA, "err", err)
 }
 
 // awaitData returns when c has something to read, the end of its stream
