@@ -13,13 +13,17 @@ const (
 	longRedial  = time.Minute
 	// steady is how long a pair must have lasted to make the pause short again.
 	steady = time.Minute
+	// maxOpening bounds the handshakes at once. Each takes some 20 KB while it lasts,
+	// and a flashproxy-server takes no more than 32 from one address.
+	maxOpening = 16
 )
 
 // keepGiven keeps ConnsPerClient pairs of the given client and relay open until
 // ctx ends.
 func (p *Proxy) keepGiven(ctx, life context.Context, clients *sync.WaitGroup) {
+	turns := make(chan struct{}, maxOpening)
 	for range p.cfg.ConnsPerClient {
-		k := &keeper{p: p, ctx: ctx, life: life, clients: clients, pause: backoff{base: firstRedial, limit: longRedial}}
+		k := &keeper{p: p, turns: turns, ctx: ctx, life: life, clients: clients, pause: backoff{base: firstRedial, limit: longRedial}}
 		clients.Go(k.connect)
 	}
 	<-ctx.Done()
@@ -28,6 +32,7 @@ func (p *Proxy) keepGiven(ctx, life context.Context, clients *sync.WaitGroup) {
 // keeper keeps one pair open. It is in one goroutine at a time.
 type keeper struct {
 	p         *Proxy
+	turns     chan struct{} // one in it for each that opens a pair
 	ctx, life context.Context
 	clients   *sync.WaitGroup
 	pause     backoff
@@ -38,7 +43,7 @@ type keeper struct {
 // handshakes need a large stack, and a pair should not keep it.
 func (k *keeper) connect() {
 	for k.ctx.Err() == nil {
-		c, err := k.p.open(k.ctx, k.p.cfg.Given)
+		c, err := k.open()
 		if err == nil {
 			k.told = false
 			k.p.log.Info("connected")
@@ -51,6 +56,16 @@ func (k *keeper) connect() {
 			k.p.log.Warn("no connection, trying again until there is one", "err", err)
 		}
 		sleepUntil(k.ctx, time.Now().Add(k.pause.fail()))
+	}
+}
+
+func (k *keeper) open() (pair, error) {
+	select {
+	case k.turns <- struct{}{}:
+		defer func() { <-k.turns }()
+		return k.p.open(k.ctx, k.p.cfg.Given)
+	case <-k.ctx.Done():
+		return pair{}, k.ctx.Err()
 	}
 }
 
