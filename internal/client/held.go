@@ -3,8 +3,10 @@ package client
 import (
 	"errors"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"flashproxy/internal/netwait"
 )
@@ -25,6 +27,7 @@ type held struct {
 	lost  atomic.Bool   // the peer ended it, not we
 	wait  func() error  // nil: the connection cannot tell when there is something to read
 	late  func(netwait.Lender) ([]byte, error)
+	ours  bool // who reads has taken over; the reader's
 
 	mu    sync.Mutex
 	kept  []byte // what came and nobody has read yet
@@ -75,6 +78,9 @@ func (h *held) keep(b []byte, err error) bool {
 	} else {
 		h.kept = append(h.kept, b...) // in place: b is what follows
 	}
+	if h.taken && errors.Is(err, os.ErrDeadlineExceeded) {
+		return false
+	}
 	h.err = err
 	if err != nil {
 		h.lost.Store(!errors.Is(err, net.ErrClosed))
@@ -124,20 +130,29 @@ func (h *held) note(err error) error {
 }
 
 // keeps tells whether there is something to take. From the first call on it is
-// the caller who reads; it waits for the read that stands by.
+// the caller who reads.
 func (h *held) keeps() bool {
-	if h.ready() {
-		return true
+	if !h.ours {
+		h.takeOver()
+		h.ours = true
 	}
-	<-h.stood
-	return h.ready()
-}
-
-func (h *held) ready() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.taken = true
 	return len(h.kept) > 0 || h.err != nil
+}
+
+// takeOver ends the read that stands by. A deadline that has passed wakes it; it does
+// not harm a read that comes later.
+func (h *held) takeOver() {
+	h.mu.Lock()
+	h.taken = true
+	h.mu.Unlock()
+	if h.Conn.SetReadDeadline(time.Unix(1, 0)) != nil {
+		<-h.stood // closed: it ends by itself
+		return
+	}
+	<-h.stood
+	h.Conn.SetReadDeadline(time.Time{}) // if it fails, so does the read
 }
 
 // heldLocal is a held connection that can half-close: the SOCKS side. The remote
