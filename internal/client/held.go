@@ -22,12 +22,11 @@ const heldBytes = 4 << 10
 // held is the connection itself.
 type held struct {
 	net.Conn
-	gone  chan struct{} // closed when the connection ended while a read stood by
-	stood chan struct{} // closed when no read stands by any more
-	lost  atomic.Bool   // the peer ended it, not we
-	wait  func() error  // nil: the connection cannot tell when there is something to read
-	late  func(netwait.Lender) ([]byte, error)
-	ours  bool // who reads has taken over; the reader's
+	gone  chan struct{}                        // closed when the connection ended while a read stood by
+	stood sync.WaitGroup                       // the read that stands by
+	lost  atomic.Bool                          // the peer ended it, not we
+	late  func(netwait.Lender) ([]byte, error) // nil: cannot tell when there is something to read
+	ours  bool                                 // who reads has taken over; the reader's
 
 	mu    sync.Mutex
 	kept  []byte // what came and nobody has read yet
@@ -37,23 +36,22 @@ type held struct {
 
 // hold starts the reads that stand by, in a goroutine of wg.
 func hold(wg *sync.WaitGroup, c net.Conn) *held {
-	h := &held{
-		Conn: c, gone: make(chan struct{}), stood: make(chan struct{}),
-		wait: netwait.Readable(c), late: netwait.Late(c),
-	}
+	h := &held{Conn: c, gone: make(chan struct{}), late: netwait.Late(c)}
+	h.stood.Add(1)
 	wg.Go(h.stand)
 	return h
 }
 
 // stand reads until somebody else does, the connection ends, or enough is kept.
 func (h *held) stand() {
-	defer close(h.stood)
+	defer h.stood.Done()
+	wait := netwait.Readable(h.Conn)
 	var buf []byte
 	for n := 0; n < heldBytes; {
 		var err error
 		// Without a buffer, as far as that can be: a spare proxy may stand by for minutes.
-		if h.wait != nil {
-			err = h.wait()
+		if wait != nil {
+			err = wait()
 		}
 		was := n
 		if err == nil {
@@ -148,10 +146,10 @@ func (h *held) takeOver() {
 	h.taken = true
 	h.mu.Unlock()
 	if h.Conn.SetReadDeadline(time.Unix(1, 0)) != nil {
-		<-h.stood // closed: it ends by itself
+		h.stood.Wait() // closed: it ends by itself
 		return
 	}
-	<-h.stood
+	h.stood.Wait()
 	h.Conn.SetReadDeadline(time.Time{}) // if it fails, so does the read
 }
 

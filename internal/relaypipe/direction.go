@@ -23,9 +23,9 @@ type direction struct {
 	p                *pipe
 	reverse          *direction
 	src, dst         net.Conn
-	srcName, dstName string
+	srcName, dstName byte                                 // a or b
 	late             func(netwait.Lender) ([]byte, error) // reads src; nil: it cannot tell
-	small            []byte                               // to wait with, when src cannot tell
+	small            *[smallSize]byte                     // to wait with, when src cannot tell
 	buf              *buffer                              // nil while there is nothing to hold
 	delivered        int64
 	meter            *atomic.Int64 // nil, or somebody else's count
@@ -35,7 +35,7 @@ type direction struct {
 	eof     bool // nothing more will be read
 }
 
-func (d *direction) init(p *pipe, reverse *direction, src, dst net.Conn, srcName, dstName string) {
+func (d *direction) init(p *pipe, reverse *direction, src, dst net.Conn, srcName, dstName byte) {
 	d.p, d.reverse, d.src, d.dst, d.srcName, d.dstName = p, reverse, src, dst, srcName, dstName
 	d.late = netwait.Late(src)
 }
@@ -89,10 +89,10 @@ func (d *direction) read(full bool) ([]byte, error) {
 	case full:
 		return netwait.Now(d.src, d)
 	case d.small == nil:
-		d.small = make([]byte, smallSize)
+		d.small = new([smallSize]byte)
 	}
 	for {
-		n, err := d.src.Read(d.small)
+		n, err := d.src.Read(d.small[:])
 		if n > 0 {
 			return d.small[:n], nil // an error comes again
 		} else if err != nil {
@@ -134,7 +134,7 @@ func (d *direction) write(data []byte) error {
 			d.p.activity.touch()
 		}
 		if err != nil {
-			return fmt.Errorf("write %s: %w", d.dstName, err)
+			return fmt.Errorf("write %c: %w", d.dstName, err)
 		}
 		data = data[n:]
 	}
@@ -144,7 +144,7 @@ func (d *direction) write(data []byte) error {
 // endReading handles the error that ended the reader.
 func (d *direction) endReading(err error) {
 	if err != io.EOF {
-		d.p.end(fmt.Errorf("read %s: %w", d.srcName, err))
+		d.p.end(fmt.Errorf("read %c: %w", d.srcName, err))
 		return
 	}
 	d.finishReading()

@@ -1,6 +1,7 @@
 package relaypipe
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -10,6 +11,10 @@ type activity struct {
 	start time.Time
 	last  atomic.Int64 // since start
 	on    bool         // nobody asks for it otherwise, and reading the clock is not free
+
+	mu      sync.Mutex // of the fields below
+	timer   *time.Timer
+	stopped bool
 }
 
 func (a *activity) touch() {
@@ -23,23 +28,34 @@ func (a *activity) idle() time.Duration {
 	return time.Since(a.start) - time.Duration(a.last.Load())
 }
 
-// watch calls f, once, when nothing has moved for limit, unless stop is called before;
-// never for a limit of 0. Bytes that move do not touch the timer: it fires and looks at the time of the
-// last of them.
-func (a *activity) watch(limit time.Duration, f func()) (stop func() bool) {
+// watch calls idle, once, when nothing has moved for limit, unless stop is called
+// before; never for a limit of 0. Bytes that move do not touch the timer: it fires
+// and looks at the time of the last of them.
+func (a *activity) watch(limit time.Duration, idle func()) {
 	if limit <= 0 {
-		return func() bool { return false }
+		return
 	}
-	var timer *time.Timer
-	ready := make(chan struct{}) // timer is set
-	timer = time.AfterFunc(limit, func() {
-		<-ready
-		if left := limit - a.idle(); left > 0 {
-			timer.Reset(left)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.timer = time.AfterFunc(limit, func() {
+		left := limit - a.idle()
+		if left <= 0 {
+			idle()
 			return
 		}
-		f()
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if !a.stopped {
+			a.timer.Reset(left)
+		}
 	})
-	close(ready)
-	return timer.Stop
+}
+
+func (a *activity) stop() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.stopped = true
+	if a.timer != nil {
+		a.timer.Stop()
+	}
 }

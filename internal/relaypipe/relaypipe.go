@@ -82,8 +82,7 @@ type pipe struct {
 	buffers    *bufferPool
 	activity   activity
 	aToB, bToA direction
-	open       atomic.Int32 // directions that are not finished, if canHalf
-	stopIdle   func() bool
+	open       atomic.Int32    // directions that are not finished, if canHalf
 	unwatch    func() bool     // of the context of Run
 	limiting   context.Context // for the Limiter, if there is one; end ends it
 	limited    context.CancelFunc
@@ -101,8 +100,8 @@ func newPipe(a, b net.Conn, o Options, buffers *bufferPool) *pipe {
 	p.canHalf = aCan && bCan
 	p.activity.start, p.activity.on = time.Now(), o.IdleTimeout > 0
 	p.open.Store(2)
-	p.aToB.init(p, &p.bToA, a, b, "a", "b")
-	p.bToA.init(p, &p.aToB, b, a, "b", "a")
+	p.aToB.init(p, &p.bToA, a, b, 'a', 'b')
+	p.bToA.init(p, &p.aToB, b, a, 'b', 'a')
 	if o.Meter != nil {
 		p.aToB.meter, p.bToA.meter = &o.Meter.AToB, &o.Meter.BToA
 	}
@@ -115,7 +114,7 @@ func (p *pipe) start(ctx context.Context) {
 		p.limiting, p.limited = context.WithCancel(context.WithoutCancel(ctx))
 	}
 	p.unwatch = context.AfterFunc(ctx, func() { p.end(context.Cause(ctx)) })
-	p.stopIdle = p.activity.watch(p.o.IdleTimeout, func() { p.end(ErrIdle) })
+	p.activity.watch(p.o.IdleTimeout, func() { p.end(ErrIdle) })
 	p.other.Go(p.bToA.copy)
 }
 
@@ -143,7 +142,7 @@ func (p *pipe) wait() (Stats, error) {
 	p.other.Wait()
 	p.closing.Wait()
 	p.unwatch()
-	p.stopIdle()
+	p.activity.stop()
 	if p.err == errDone {
 		p.err = nil
 	}
@@ -156,7 +155,7 @@ func (p *pipe) finished(d *direction) {
 	switch _, can := d.src.(halfCloser); {
 	case p.canHalf:
 		if err := d.dst.(halfCloser).CloseWrite(); err != nil {
-			p.end(fmt.Errorf("half-close %s: %w", d.dstName, err))
+			p.end(fmt.Errorf("half-close %c: %w", d.dstName, err))
 		}
 		if p.open.Add(-1) == 0 {
 			p.end(errDone)

@@ -77,13 +77,13 @@ type Conn struct {
 	reading   lock // of the fields below; held while a Read waits
 	src       *source
 	in        unframer
-	control   []byte   // what has come of a control frame's payload
-	text      *decoder // nil without the subprotocol
-	space     [slackSize + maxControl]byte
-	slack     slack  // of a ReadLate
-	plain     []byte // data that came and was not returned yet
-	readErr   error  // final
-	peerEnded bool   // its close frame came
+	control   []byte                        // what has come of a control frame's payload
+	text      *decoder                      // nil without the subprotocol
+	space     *[slackSize + maxControl]byte // once await needs it
+	slack     slack                         // of a ReadLate
+	plain     []byte                        // data that came and was not returned yet
+	readErr   error                         // final
+	peerEnded bool                          // its close frame came
 
 	writing   lock   // of the fields below; held while a Write waits
 	rest      []byte // of a frame that a deadline interrupted, in lent
@@ -107,34 +107,27 @@ type Conn struct {
 	done  sync.WaitGroup // Close, which ends it when it has finished
 }
 
-// lock is a mutex made of a channel: testing/synctest sees that who waits for
-// it is blocked, so that time goes on in tests of whatever uses this package.
-type lock chan struct{}
-
-func (l lock) lock()   { l <- struct{}{} }
-func (l lock) unlock() { <-l }
-
 // newConn takes over src, on which the handshake has been done. ping is as in
 // DialOptions.
 func newConn(src *source, client, text bool, ping time.Duration) *Conn {
 	c := &Conn{
-		conn:    src.Conn,
-		client:  client,
-		base64:  text,
-		reading: make(lock, 1),
-		src:     src,
+		conn:   src.Conn,
+		client: client,
+		base64: text,
+		src:    src,
 		in: unframer{
 			masked: !client,
 			text:   text,
 			limit:  maxReceived,
 			most:   int64(base64.StdEncoding.EncodedLen(maxReceived)),
 		},
-		writing: make(lock, 1),
-		every:   ping,
+		every: ping,
 	}
 	if text {
 		c.text = new(decoder)
 	}
+	c.reading.init()
+	c.writing.init()
 	c.done.Add(1)
 	c.startPings()
 	return c

@@ -39,7 +39,7 @@ func (c *Conn) tick() {
 		return
 	}
 	heard := c.src.heard.Swap(false)
-	writes := c.wrote.Swap(false) || len(c.writing) > 0
+	writes := c.wrote.Swap(false) || c.writing.isHeld()
 	if heard || writes || !c.src.waiting.Load() {
 		c.silent = 0
 	} else {

@@ -156,6 +156,9 @@ func (c *Conn) await() error {
 		if c.in.open && c.in.left > 0 && c.in.message == opBinary && !c.in.control() {
 			return nil
 		}
+		if c.space == nil {
+			c.space = new([slackSize + maxControl]byte)
+		}
 		p := c.space[slackSize:]
 		if c.in.open {
 			p = p[:min(int64(len(p)), c.in.left)]

@@ -19,8 +19,8 @@ var errHandshakeTooLong = errors.New("the peer's handshake is too long")
 // deadlines, which belong to Conn, out of gorilla's hands.
 type source struct {
 	net.Conn
-	wait   func() error                         // nil: cannot
-	late   func(netwait.Lender) ([]byte, error) // nil: cannot
+	late   func(netwait.Lender) ([]byte, error) // nil: nothing tells when there is something to read
+	wait   func() error                         // once it is needed
 	early  []byte                               // what came before anybody wanted it
 	head   headEnd
 	budget int // what a handshake may still take
@@ -32,7 +32,7 @@ type source struct {
 // newSource reads early first, which came before conn was handed over. budget
 // bounds the bytes that are read of a handshake.
 func newSource(conn net.Conn, early []byte, budget int) *source {
-	return &source{Conn: conn, wait: netwait.Readable(conn), late: netwait.Late(conn), early: early, budget: budget}
+	return &source{Conn: conn, late: netwait.Late(conn), early: early, budget: budget}
 }
 
 // Read is for the handshake.
@@ -62,8 +62,11 @@ func (s *source) Read(p []byte) (int, error) {
 // await returns when there is something to read, as netwait.Waiter has it, or at
 // once when that cannot be told.
 func (s *source) await() error {
-	if len(s.early) > 0 || s.wait == nil {
+	if len(s.early) > 0 || s.late == nil {
 		return nil
+	}
+	if s.wait == nil {
+		s.wait = netwait.Readable(s.Conn)
 	}
 	s.waiting.Store(true)
 	defer s.waiting.Store(false)
