@@ -1,9 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createProxy } from "../web/proxy.js";
-import { settle } from "./support/clock.js";
 import { matched, networkError, ok } from "./support/facilitator.js";
-import { below, bytes, forSeeds, pick } from "./support/random.js";
 import { plain, world } from "./support/world.js";
 
 /** @typedef {import("./support/net.js").Peer} Peer */
@@ -379,110 +377,9 @@ test("the log is silent, or without addresses, unless told otherwise", async () 
   }
 });
 
-test("a given pair is kept open without a facilitator", async () => {
-  const w = world({ options: { given: { client, relay } } });
-  w.proxy.start();
-  let state = await w.state();
-  assert.deepEqual([state.clients, state.pairs, state.served, state.error], [1, 2, 1, null]);
-  assert.equal(w.facilitator.polls.length, 0);
-  for (const peer of w.net.peers) peer.close();
-  state = await w.state();
-  assert.deepEqual([state.clients, state.pairs], [0, 0]);
-  await w.clock.advance(1000);
-  state = await w.state();
-  assert.deepEqual([state.clients, state.pairs, state.served], [1, 2, 1]);
-  await w.stop();
-});
-
-test("a given pair that cannot be opened is tried for ever, ever more seldom", async () => {
-  let works = false;
-  const w = world({ options: { given: { client, relay } }, onPeer: (p) => (works ? p.accept() : p.refuse()) });
-  w.proxy.start();
-  assert.equal((await w.state()).error?.code, "pair");
-  await w.clock.advance(3_600_000);
-  assert.ok(w.net.peers.length > 100 && w.net.peers.length < 150, `${w.net.peers.length} dials in an hour`);
-  works = true;
-  await w.clock.advance(80_000);
-  const state = await w.state();
-  assert.deepEqual([state.error, state.pairs], [null, 2]);
-  await w.stop();
-});
-
-test("a given pair is not dialled into the visitor's own network", async () => {
-  for (const given of [{ client: "192.168.0.1:1", relay }, { client, relay: "127.0.0.1:1" }]) {
-    const w = world({ options: { given } });
-    w.proxy.start();
-    await w.clock.advance(60_000);
-    assert.equal(w.net.peers.length, 0);
-    assert.equal(w.states.find(({ state }) => state.error)?.state.error?.code, "private");
-    await w.stop();
-    const open = world({ options: { given, allowPrivate: true } });
-    open.proxy.start();
-    assert.equal((await open.state()).pairs, 2);
-    await open.stop();
-  }
-});
-
 test("options that make no sense are refused", () => {
   const env = /** @type {any} */ ({});
   for (const change of [{ facilitator: "ftp://x/" }, { transports: [] }, { limits: null }, { given: { client, relay: "x" } }]) {
     assert.throws(() => createProxy(env, { ...plain, .../** @type {any} */ (change) }, () => {}), TypeError);
   }
 });
-
-test("whatever facilitator and peers do, it goes on, and stop leaves nothing", () => forSeeds(25, async (random) => {
-  const w = world({
-    random,
-    options: { limits: { maxClients: 1 + below(random, 5), rateLimit: pick(random, [null, 20_000]) } },
-    onPoll(p) {
-      const what = random();
-      if (what < 0.5) p.answer(matched(`8.8.8.${below(random, 9)}:${1 + below(random, 9)}`, `1.1.1.1:${1 + below(random, 9)}`));
-      else if (what < 0.6) p.answer(ok("client=&check-back-in=3"));
-      else if (what < 0.65) p.fail(networkError());
-      else if (what < 0.7) p.answer(ok("rubbish"));
-      else if (what < 0.75) p.answer(ok("client=10.1.1.1:1&relay=1.1.1.1:1"));
-    },
-    onPeer(peer) {
-      const what = random();
-      if (what < 0.8) peer.accept();
-      else if (what < 0.9) peer.refuse();
-    },
-  });
-  w.proxy.start();
-  for (let i = 0; i < 150; i++) {
-    const peer = pick(random, w.net.peers.length > 0 ? w.net.peers : [null]);
-    switch (below(random, 9)) {
-      case 0:
-        peer?.close();
-        break;
-      case 1:
-        peer?.cut();
-        break;
-      case 2:
-        peer?.pause();
-        break;
-      case 3:
-        peer?.resume();
-        break;
-      case 4:
-        if (random() < 0.2) peer?.send("text");
-        break;
-      case 5:
-        if (random() < 0.2) w.proxy.setLimits({ maxClients: 1 + below(random, 5), rateLimit: pick(random, [null, 20_000]) });
-        break;
-      case 6:
-        w.proxy.retry();
-        break;
-      default:
-        for (let n = below(random, 20); n > 0; n--) peer?.send(bytes(random, below(random, 3000)));
-    }
-    await w.clock.advance(below(random, 5000));
-  }
-  const n = w.facilitator.polls.length;
-  for (const peer of w.net.peers) peer.close();
-  for (const peer of w.net.peers) if (peer.state === "connecting") peer.refuse();
-  await w.clock.advance(1_000_000);
-  assert.ok(w.facilitator.polls.length > n, "it does not poll any more");
-  await w.stop();
-  await settle();
-}));
