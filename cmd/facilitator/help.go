@@ -45,7 +45,8 @@ need. The file is facilitator.key in $STATE_DIRECTORY, or else in
 `},
 		{Title: "Outer transports", Text: `
 What a proxy speaks to a client. The default is what a home computer can
-offer: not wss, which needs a certificate. Relays may have others.
+offer: not wss, which needs a certificate. Relays may have others. The log
+warns of a relay by a transport that no proxy is known to open.
 `},
 		{Title: "Reverse proxies", Text: `
 PREFIXES are addresses or prefixes, with commas between. A reverse proxy must
@@ -66,7 +67,8 @@ that they work only on pages named by --trusted-pages.
 `},
 		{Title: "Requests", Text: `
 POST /         register: client=[HOST]:PORT[&client-transport=TRANSPORT]
-GET /?r=1      poll: [&transport=OUTER]... [&client=ADDRESS]... [&wait=SECS]
+GET /?r=1      poll: [&transport=OUTER]... [&client=ADDRESS]...
+               [&unreachable=RELAY]... [&wait=SECS]
 GET /          to /proxy/, for a browser that wants a page
 GET /reg/BLOB  register, sealed
 GET /healthz   200 "ok" while it can do its work, else 503

@@ -54,6 +54,7 @@ func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writ
 	s.SetRelays(relays)
 	fmt.Fprintln(stdout, "public-key", key.Public())
 	log.Info("start", "version", daemon.Version(), "relays", len(relays), "public-key", key.Public().String())
+	opts.warnOfUnknown(log, relays)
 	for _, l := range listeners {
 		log.Info("listening", "port", portOf(l))
 	}

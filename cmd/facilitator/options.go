@@ -55,7 +55,7 @@ func parseOptions(args []string, stdout io.Writer) (*options, error) {
 	g.IntVar(&o.pool.Uses, "proxies-per-client", o.pool.Uses, "give each registration to `N` proxies")
 	g.DurationVar(&o.pool.TTL, "registration-ttl", o.pool.TTL, "forget a registration after this `TIME`")
 	g.DurationVar(&o.pollInterval, "poll-interval", facilitator.DefaultPollInterval, "tell proxies that do not wait to poll every `TIME`")
-	g.StringSliceVar(&o.outers, "outer-transports", []string{"websocket", "tcp"}, "the outer transports that clients may register, `NAMES` with commas between (see below)")
+	g.StringSliceVar(&o.outers, "outer-transports", defaultOuters(), "the outer transports that clients may register, `NAMES` with commas between (see below)")
 
 	g = f.Group("Limits")
 	g.DurationVar(&o.maxWait, "max-wait", facilitator.DefaultMaxWait, "hold a poll no longer than this `TIME`; 0 holds none")

@@ -86,7 +86,10 @@ func TestKey(t *testing.T) {
 }
 
 func TestReload(t *testing.T) {
-	p := newProcess(t, "--listen", "127.0.0.1:0").start()
+	p := newProcess(t, "--listen", "127.0.0.1:0")
+	p.writeRelays("websocket 127.0.0.1:9902\npigeon 127.0.0.1:1\n")
+	p.start()
+	p.line("level=WARN msg=.*is it misspelt.*line=2 ")
 	url := p.url()
 	relay := func(want string) {
 		t.Helper()
@@ -103,9 +106,10 @@ func TestReload(t *testing.T) {
 		p.line("level=ERROR msg=.*stays as it was")
 		relay("127.0.0.1%3A9902")
 	}
-	p.writeRelays("websocket 127.0.0.2:1234")
+	p.writeRelays("websocket 127.0.0.2:1234\nwebsockets 127.0.0.2:1234")
 	p.signal(syscall.SIGHUP)
 	p.line("relays loaded")
+	p.line("level=WARN msg=.*is it misspelt.*line=2 ")
 	relay("127.0.0.2%3A1234")
 }
 

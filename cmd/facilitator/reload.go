@@ -35,5 +35,6 @@ func reload(s *facilitator.Server, opts *options, log *slog.Logger, logFile *dae
 	}
 	s.SetRelays(relays)
 	log.Info("relays loaded", "relays", len(relays))
+	opts.warnOfUnknown(log, relays)
 	return errLog
 }
