@@ -285,6 +285,7 @@ func TestCommandLine(t *testing.T) {
 		"":                                        "whom to serve",
 		"--client 127.0.0.1:1":                    "go together",
 		"--relay 127.0.0.1:1":                     "go together",
+		"--client a --relay b --transports tcp":   "--transports is for --facilitator",
 		"--client x --relay 127.0.0.1:1":          "--client \"x\": no port",
 		"--client 1.2.3.4:5 --relay [::1":         "--relay \"[::1\"",
 		"-f http://a --client 127.0.0.1:1":        "either --facilitator, or",

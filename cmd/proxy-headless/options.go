@@ -27,7 +27,7 @@ func parseOptions(args []string, stdout io.Writer) (*options, error) {
 	g.StringArrayVarP(&o.facilitators, "facilitator", "f", nil, "ask the facilitator at `URL` for clients; may be given several times: the next is asked when one fails")
 	g.StringVar(&o.client, "client", "", "serve the client at `ADDRESS:PORT`, and ask no facilitator")
 	g.StringVar(&o.relay, "relay", "", "connect that client to the relay at `ADDRESS:PORT`")
-	g.StringSliceVar(&o.transports, "transports", nil, "open only these outer transports, `NAMES` with commas between, to clients and relays (default: all that it has)")
+	g.StringSliceVar(&o.transports, "transports", nil, "open only these outer transports to clients and relays, `NAMES` with commas between (default: all, which are "+names(dialers(nil))+")")
 	g.BoolVar(&o.proxy.AllowPrivate, "allow-private-addresses", false, "go wherever the facilitator says, also to addresses that are not on the public Internet: for tests on one machine")
 
 	g = f.Group("How much")
@@ -55,6 +55,8 @@ func (o *options) check(f *daemon.Flags) error {
 		return daemon.Usagef("want either --facilitator, or --client and --relay")
 	case given && (o.client == "" || o.relay == ""):
 		return daemon.Usagef("--client and --relay go together")
+	case given && o.transports != nil:
+		return daemon.Usagef("--transports is for --facilitator: --client and --relay are reached by %s", registration.DefaultOuter)
 	case given:
 		if err := o.checkGiven(); err != nil {
 			return err
