@@ -65,7 +65,7 @@ func (a address) listen(log *slog.Logger, what string, def4, def6 netip.Addr) ([
 		log.Info("listening", "for", what, "family", network, "port", port)
 	}
 	if len(open) == 0 {
-		return nil, fmt.Errorf("listen for %s on port %d: %w; is it running already? Give another port", what, a.port, errors.Join(errs...))
+		return nil, fmt.Errorf("listen for %s on port %d: %w; is it running already, or is the port named twice? Give another port", what, a.port, errors.Join(errs...))
 	}
 	for _, err := range errs {
 		log.Warn("skipped one address", "for", what, "error", err)
