@@ -34,21 +34,6 @@ type pebble struct {
 	httpPort, tlsPort string // where it looks for answers
 }
 
-// freePort is one that nothing listens on now.
-func freePort(t testing.TB) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	_, port, err := net.SplitHostPort(ln.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
-}
-
 // startPebble starts the authority and its DNS server, in which every name is here.
 func startPebble(t *testing.T) *pebble {
 	t.Helper()

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"net"
 	"net/netip"
 	"strings"
 	"testing"
@@ -85,17 +84,6 @@ func TestAlternativesOfOneTor(t *testing.T) {
 	bootstrap(t, c)
 	fetch(t, c, page(t, n, 100<<10))
 	hidden.wire.wantNoTLS(t)
-}
-
-// freeAddress is one that nobody listens on.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().String()
 }
 
 func publicKey(t *testing.T, f *Facilitator) string {

@@ -27,6 +27,27 @@ func serveTCP(tb testing.TB, handle func(net.Conn)) string {
 	return ln.Addr().String()
 }
 
+// freeAddress is one of 127.0.0.1 that nothing listens on now.
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().String()
+}
+
+// freePort is the port of such an address.
+func freePort(t testing.TB) string {
+	t.Helper()
+	_, port, err := net.SplitHostPort(freeAddress(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}
+
 // serveListener serves each connection that ln accepts until the test ends.
 func serveListener(tb testing.TB, ln net.Listener, handle func(net.Conn)) {
 	var wg sync.WaitGroup

@@ -47,26 +47,35 @@ type origins struct {
 // another one for each poll once fresh is set.
 func newOrigins(t *testing.T, facilitator string, n int) *origins {
 	t.Helper()
+	o := &origins{}
+	o.url = before(t, facilitator, func(r *httputil.ProxyRequest) {
+		from := fmt.Sprintf("9.9.%d.9", n)
+		if o.fresh.Load() {
+			poll := o.polls.Add(1)
+			from = fmt.Sprintf("9.%d.%d.9", 100+n, poll%256)
+		}
+		r.Out.Header.Set("X-Forwarded-For", from)
+	})
+	return o
+}
+
+// before starts a web server before the facilitator, and gives its URL. Each request is seen
+// before it is passed on.
+func before(t *testing.T, facilitator string, see func(*httputil.ProxyRequest)) string {
+	t.Helper()
 	to, err := url.Parse(facilitator)
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := &origins{}
 	s := httptest.NewServer(&httputil.ReverseProxy{
-		Rewrite: func(r *httputil.ProxyRequest) {
-			r.SetURL(to)
-			from := fmt.Sprintf("9.9.%d.9", n)
-			if o.fresh.Load() {
-				poll := o.polls.Add(1)
-				from = fmt.Sprintf("9.%d.%d.9", 100+n, poll%256)
-			}
-			r.Out.Header.Set("X-Forwarded-For", from)
-		},
+		Rewrite:      func(r *httputil.ProxyRequest) { r.SetURL(to); see(r) },
 		ErrorHandler: func(http.ResponseWriter, *http.Request, error) {}, // of proxies that end
 	})
-	t.Cleanup(s.Close)
-	o.url = s.URL + "/"
-	return o
+	t.Cleanup(func() {
+		s.CloseClientConnections() // polls wait
+		s.Close()
+	})
+	return s.URL + "/"
 }
 
 // user is a client, and somebody who tries until a stream through it works, as Tor does.
@@ -109,6 +118,65 @@ func (u *user) try(ctx context.Context) <-chan error {
 	return through
 }
 
+// giver has one client given to proxies, again and again.
+type giver struct {
+	t           *testing.T
+	ctx         context.Context
+	facilitator *Facilitator
+	dialled     <-chan string
+	bad         *relay
+	user        *user
+	through     <-chan error // of the user
+}
+
+// give has the client given n times, and counts to which relay.
+func (g *giver) give(n int) map[string]int {
+	g.t.Helper()
+	given := make(map[string]int)
+	for range n {
+		g.user.register(g.t)
+		var to string
+		select {
+		case to = <-g.dialled:
+		case <-g.ctx.Done():
+			g.t.Fatal("no proxy dialled a relay")
+		}
+		given[to]++
+		if to == "bad" && g.bad.dead.Load() {
+			continue
+		}
+		if err := <-g.through; err != nil {
+			g.t.Fatalf("by the %s relay: %v", to, err)
+		}
+		g.through = g.user.try(g.ctx)
+	}
+	return given
+}
+
+// until gives until the facilitator says so.
+func (g *giver) until(text string, limit int) {
+	g.t.Helper()
+	said := make(chan error, 1)
+	from := g.facilitator.Lines().Next()
+	go func() {
+		_, _, err := g.facilitator.WaitFrom(g.ctx, from, text)
+		said <- err
+	}()
+	for n := range limit {
+		select {
+		case err := <-said:
+			if err != nil {
+				g.t.Fatal(err)
+			}
+			g.t.Logf("after %d clients: %s", n, text)
+			return
+		default:
+			g.give(1)
+		}
+	}
+	g.t.Fatalf("after %d clients it has not said %q", limit, text)
+}
+
 // TestDeadRelay: of two relays the one with most of the weight dies. Clients still get through,
 // it is given less and less, and has its share again when it is back.
 func TestDeadRelay(t *testing.T) {
@@ -130,72 +198,24 @@ func TestDeadRelay(t *testing.T) {
 		ends(t, p)
 		all = append(all, o)
 	}
-	u := &user{facilitator: f.URL}
-	_, u.local, u.remote = newClient(t)
-	ctx := within(t, 5*time.Minute)
+	g := &giver{t: t, facilitator: f, dialled: dialled, bad: bad, user: &user{facilitator: f.URL}, ctx: within(t, 5*time.Minute)}
+	_, g.user.local, g.user.remote = newClient(t)
+	g.through = g.user.try(g.ctx)
 
-	// give has the client given n times, and counts to which relay.
-	through := u.try(ctx)
-	give := func(n int) map[string]int {
-		t.Helper()
-		given := make(map[string]int)
-		for range n {
-			u.register(t)
-			var to string
-			select {
-			case to = <-dialled:
-			case <-ctx.Done():
-				t.Fatal("no proxy dialled a relay")
-			}
-			given[to]++
-			if to == "bad" && bad.dead.Load() {
-				continue
-			}
-			if err := <-through; err != nil {
-				t.Fatalf("by the %s relay: %v", to, err)
-			}
-			through = u.try(ctx)
-		}
-		return given
-	}
-	// until gives until the facilitator says so.
-	until := func(text string, limit int) {
-		t.Helper()
-		said := make(chan error, 1)
-		from := f.Lines().Next()
-		go func() {
-			_, _, err := f.WaitFrom(ctx, from, text)
-			said <- err
-		}()
-		for n := range limit {
-			select {
-			case err := <-said:
-				if err != nil {
-					t.Fatal(err)
-				}
-				t.Logf("after %d clients: %s", n, text)
-				return
-			default:
-				give(1)
-			}
-		}
-		t.Fatalf("after %d clients it has not said %q", limit, text)
-	}
-
-	if given := give(10); given["bad"] != 8 {
+	if given := g.give(10); given["bad"] != 8 {
 		t.Errorf("while both live: given %v", given)
 	}
 	bad.dead.Store(true)
-	until("proxies cannot reach a relay", 60)
-	if given := give(20); given["bad"] > 5 || given["bad"] == 0 {
+	g.until("proxies cannot reach a relay", 60)
+	if given := g.give(20); given["bad"] > 5 || given["bad"] == 0 {
 		t.Errorf("dead: given %v", given)
 	}
 	bad.dead.Store(false)
 	for _, o := range all {
 		o.fresh.Store(true) // other proxies come, who find it alive
 	}
-	until("proxies no longer fail to reach a relay", 300)
-	if given := give(10); given["bad"] < 7 {
+	g.until("proxies no longer fail to reach a relay", 300)
+	if given := g.give(10); given["bad"] < 7 {
 		t.Errorf("back: given %v", given)
 	}
 }

@@ -7,8 +7,10 @@ import (
 	"encoding/base64"
 	"io"
 	"net"
+	"net/http/httputil"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -135,18 +137,17 @@ func TestPageRelayByTLS(t *testing.T) {
 }
 
 // falseRelay is something at a wss relay's address that is not that relay. It counts
-// the connections, and what it hears in the clear or by TLS.
+// what it hears in the clear or by TLS.
 type falseRelay struct {
-	gone   chan struct{} // one in it for a connection that has ended
-	knocks atomic.Int64
-	plain  atomic.Int64 // connections that did not begin with TLS
-	inside atomic.Int64 // bytes of data that came by TLS
+	address string
+	gone    chan struct{} // one in it for a connection that has ended
+	plain   atomic.Int64  // connections that did not begin with TLS
+	inside  atomic.Int64  // bytes of data that came by TLS
 }
 
 // serve answers TLS with the certificate, or with plain words if there is none.
 func (f *falseRelay) serve(config *tls.Config, words string) func(net.Conn) {
 	return func(c net.Conn) {
-		f.knocks.Add(1)
 		defer func() {
 			select {
 			case f.gone <- struct{}{}:
@@ -193,14 +194,15 @@ func certificate(t *testing.T, ca *testca.CA, from, to time.Duration, names ...s
 }
 
 // begin has a client wait at a facilitator that knows no relay but the false one.
-func (f *falseRelay) begin(t *testing.T, config *tls.Config, words string) *Facilitator {
+func (f *falseRelay) begin(t *testing.T, config *tls.Config, words string, args ...string) *Facilitator {
 	t.Helper()
 	f.gone = make(chan struct{}, 1)
 	_, port, err := net.SplitHostPort(serveTCP(t, f.serve(config, words)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	facilitator, err := programs.Facilitator(within(t, time.Minute), t.TempDir(), "127.0.0.1:0", []string{"wss localhost:" + port})
+	f.address = net.JoinHostPort("localhost", port)
+	facilitator, err := programs.Facilitator(within(t, time.Minute), t.TempDir(), "127.0.0.1:0", []string{"wss " + f.address}, args...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +237,7 @@ func TestFalseRelays(t *testing.T) {
 		{"of an unknown authority", certificate(t, stranger, -hour, hour, "localhost"), ""},
 		{"plain HTTP", nil, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"},
 		{"a redirect to ws", nil, "HTTP/1.1 301 Moved Permanently\r\nLocation: ws://localhost/\r\nContent-Length: 0\r\n\r\n"},
-		{"silence", nil, ""},
+		{"no answer", nil, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f := new(falseRelay)
@@ -257,19 +259,30 @@ func TestFalseRelays(t *testing.T) {
 	}
 }
 
-// The same for a page, whose browser knows no authority of ours.
+// The same for a page, whose browser knows no authority of ours. It tells the facilitator.
 func TestPageFalseRelay(t *testing.T) {
 	ca := authority(t)
 	for _, which := range browsers {
 		t.Run(which, func(t *testing.T) {
 			b := startBrowser(t, which)
 			f := new(falseRelay)
-			facilitator := f.begin(t, certificate(t, ca, -time.Hour, time.Hour, "localhost"), "")
-			volunteer(t, b, facilitator.URL)
+			facilitator := f.begin(t, certificate(t, ca, -time.Hour, time.Hour, "localhost"), "", "--max-wait", "2s") // it reports in its next poll
+			told := make(chan []string, 1)
+			volunteer(t, b, before(t, facilitator.URL, func(r *httputil.ProxyRequest) {
+				if relays := r.In.URL.Query()["unreachable"]; len(relays) > 0 {
+					select {
+					case told <- relays:
+					default:
+					}
+				}
+			}))
 			select {
-			case <-f.gone:
+			case relays := <-told:
+				if !slices.Equal(relays, []string{f.address}) {
+					t.Errorf("the page could not reach %q, want %q", relays, f.address)
+				}
 			case <-within(t, time.Minute).Done():
-				t.Error("the page did not come, or stays")
+				t.Error("the page did not report it")
 			}
 			f.check(t)
 		})
@@ -278,8 +291,10 @@ func TestPageFalseRelay(t *testing.T) {
 
 func (f *falseRelay) check(t *testing.T) {
 	t.Helper()
-	if f.knocks.Load() == 0 {
-		t.Error("nobody came: the test shows nothing")
+	select {
+	case <-f.gone: // only then it is known what came
+	case <-within(t, time.Minute).Done():
+		t.Error("nobody came, or who came stays: the test shows nothing")
 	}
 	if n := f.plain.Load(); n != 0 {
 		t.Errorf("%d connections without TLS", n)
