@@ -50,7 +50,7 @@ func (s *story) end(err error) {
 		fmt.Fprintf(os.Stderr, "\ndemo: %v\n", err)
 		return
 	}
-	fmt.Println("\nIt works. README.md says how to run each part for real.")
+	fmt.Println("\nIt works. README.md says how to run each part for real,\ndoc/transports.md what else there is than WebSockets: TLS, plain TCP, obfs4 within.")
 }
 
 // notice finds what flashproxy-client said in a line of tor's log.
