@@ -83,11 +83,12 @@ func (c *Conn) ReadLate(l netwait.Lender) ([]byte, error) {
 		}
 		c.slack.Lender = l
 		b, err := c.src.takeLate(&c.slack)
+		whole := c.slack.whole
+		c.slack = slack{} // an idle connection must not keep what it has given back
 		if err != nil {
 			return nil, c.failed(err)
 		}
-		b = c.extract(c.slack.whole[:slackSize+len(b)], slackSize)
-		if len(b) > 0 {
+		if b = c.extract(whole[:slackSize+len(b)], slackSize); len(b) > 0 {
 			return b, nil
 		}
 		l.Return()

@@ -210,7 +210,8 @@ func TestAccepted(t *testing.T) {
 	}
 }
 
-// lender lends one buffer, and finds out when it is asked for another before.
+// lender lends one buffer, and finds out when it is asked for another before. The
+// buffer is full of what is no one's to see.
 type lender struct {
 	t    testing.TB
 	buf  []byte
@@ -222,6 +223,7 @@ func (l *lender) Borrow() []byte {
 		l.t.Error("borrowed twice")
 	}
 	l.lent = true
+	l.spoil()
 	return l.buf
 }
 
@@ -230,6 +232,13 @@ func (l *lender) Return() {
 		l.t.Error("returned what was not borrowed")
 	}
 	l.lent = false
+	l.spoil()
+}
+
+func (l *lender) spoil() {
+	for p := l.buf; len(p) > 0; {
+		p = p[copy(p, "what another connection has read "):]
+	}
 }
 
 // readAll reads to the end, late or not.

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"weak"
 )
 
 // An idle connection costs little: no buffers, and one small stack.
@@ -54,6 +55,35 @@ func memory0() int {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int(m.HeapAlloc + m.StackInuse)
+}
+
+// The buffer of a ReadLate is not kept when it was given back, nor when it was given
+// away: what an idle connection points to cannot be freed.
+func TestReadLateKeepsNothing(t *testing.T) {
+	for _, subprotocols := range [][]string{nil, {subprotocol}} {
+		client, server := pair(t, loopback(t), ListenOptions{}, DialOptions{Subprotocols: subprotocols})
+		write(t, client, []byte("x"))
+		buf := readOnce(t, server)
+		must(t, server.SetReadDeadline(aLongTimeAgo))
+		if _, err := server.ReadLate(&lender{t: t, buf: make([]byte, 512)}); !isTimeout(err) {
+			t.Fatal(err)
+		}
+		runtime.GC()
+		if buf.Value() != nil {
+			t.Error("the connection keeps a buffer")
+		}
+		runtime.KeepAlive(server)
+	}
+}
+
+// readOnce reads into a buffer that nobody has afterwards.
+func readOnce(t *testing.T, c *Conn) weak.Pointer[[64 << 10]byte] {
+	buf := new([64 << 10]byte)
+	b, err := c.ReadLate(&lender{t: t, buf: buf[:]})
+	if string(b) != "x" || err != nil {
+		t.Fatalf("read %q, %v", b, err)
+	}
+	return weak.Make(buf)
 }
 
 // A message costs no allocation, neither to write nor to read.

@@ -98,7 +98,10 @@ func (s *source) takeLate(l netwait.Lender) ([]byte, error) {
 	if len(s.early) > 0 || s.late == nil {
 		buf := l.Borrow()
 		n, err := s.take(buf)
-		if n == 0 {
+		for n == 0 && err == nil {
+			n, err = s.take(buf)
+		}
+		if err != nil {
 			l.Return()
 			return nil, err
 		}
