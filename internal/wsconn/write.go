@@ -79,10 +79,10 @@ func (c *Conn) Write(p []byte) (int, error) {
 // begun: its rest stays in c.rest, for the next send, and those behind it are
 // dropped.
 func (c *Conn) send(op byte, p []byte, most int) (begun int, err error) {
+	err = c.flush()
 	if c.closeSent {
 		return 0, io.ErrClosedPipe
-	}
-	if err := c.flush(); err != nil {
+	} else if err != nil {
 		return 0, err
 	}
 	f := lending.Get().(*frames)
@@ -98,10 +98,12 @@ func (c *Conn) send(op byte, p []byte, most int) (begun int, err error) {
 	all := f.used
 	if err = c.flush(); err == nil {
 		begun = all // and f is not ours any more
-	} else if begun = f.begun(f.n - len(c.rest)); begun == 0 {
-		c.release()
 	} else {
-		c.rest = f.buf[f.n-len(c.rest) : f.ends[begun-1]]
+		written, end := f.n-len(c.rest), 0
+		begun, end = f.begun(written)
+		if c.rest = f.buf[written:end]; len(c.rest) == 0 {
+			c.release()
+		}
 	}
 	c.closeSent = op == opClose && begun > 0
 	return begun, err
@@ -170,16 +172,14 @@ func (f *frames) add(op byte, payload []byte, masked bool) {
 	f.used++
 }
 
-// begun returns how many frames are begun by the first n bytes.
-func (f *frames) begun(n int) (begun int) {
-	start := 0
-	for _, end := range f.ends[:f.used] {
-		if n > start {
-			begun++
-		}
-		start = end
+// begun returns how many frames are begun by the first n bytes, and where the last
+// of those ends.
+func (f *frames) begun(n int) (begun, end int) {
+	for begun < f.used && n > end {
+		end = f.ends[begun]
+		begun++
 	}
-	return begun
+	return begun, end
 }
 
 // key gives a mask that nobody can foretell (RFC 6455, section 5.3).
