@@ -81,5 +81,9 @@ func (s *socket) opError(err error) error {
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		err = op.Err
 	}
-	return &net.OpError{Op: "read", Net: s.conn.LocalAddr().Network(), Source: s.conn.LocalAddr(), Addr: s.conn.RemoteAddr(), Err: err}
+	op := &net.OpError{Op: "read", Source: s.conn.LocalAddr(), Addr: s.conn.RemoteAddr(), Err: err}
+	if op.Source != nil { // as on BSD, when the peer had reset the connection before it was accepted
+		op.Net = op.Source.Network()
+	}
+	return op
 }
