@@ -46,19 +46,21 @@ func eachVariant(t *testing.T, f func(t *testing.T, client, server *Conn)) {
 
 // Random data in Writes and Reads of random sizes, both ways at once.
 func TestTransfer(t *testing.T) {
-	eachVariant(t, func(t *testing.T, client, server *Conn) {
-		var wg sync.WaitGroup
-		defer wg.Wait()
-		for i, way := range [][2]*Conn{{client, server}, {server, client}} {
-			rnd := rand.New(rand.NewPCG(1, uint64(i)))
-			data := make([]byte, 2<<20)
-			for j := 0; j < len(data); j += 8 {
-				binary.LittleEndian.PutUint64(data[j:], rnd.Uint64())
-			}
-			wg.Go(func() { writeRandom(t, way[0], data, rnd) })
-			wg.Go(func() { readRandom(t, way[1], data, rand.New(rand.NewPCG(2, uint64(i)))) })
+	eachVariant(t, func(t *testing.T, client, server *Conn) { testTransfer(t, client, server, 2<<20) })
+}
+
+func testTransfer(t *testing.T, client, server *Conn, size int) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for i, way := range [][2]*Conn{{client, server}, {server, client}} {
+		rnd := rand.New(rand.NewPCG(1, uint64(i)))
+		data := make([]byte, size)
+		for j := 0; j < len(data); j += 8 {
+			binary.LittleEndian.PutUint64(data[j:], rnd.Uint64())
 		}
-	})
+		wg.Go(func() { writeRandom(t, way[0], data, rnd) })
+		wg.Go(func() { readRandom(t, way[1], data, rand.New(rand.NewPCG(2, uint64(i)))) })
+	}
 }
 
 func randomSize(rnd *rand.Rand) int { return rnd.IntN(1 << rnd.IntN(19)) }
@@ -269,6 +271,8 @@ func TestConcurrentMethods(t *testing.T) {
 		for range 20 {
 			for _, c := range []*Conn{client, server} {
 				wg.Go(func() { c.Read(make([]byte, 1024)) })
+				wg.Go(func() { c.ReadLate(&lender{t: t, buf: make([]byte, 1024)}) })
+				wg.Go(func() { c.WaitRead() })
 				wg.Go(func() { c.Write(make([]byte, 1024)) })
 				wg.Go(func() { c.SetDeadline(time.Now().Add(time.Second)) })
 				wg.Go(func() { c.SetReadDeadline(time.Now().Add(time.Second)) })
