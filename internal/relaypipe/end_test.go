@@ -48,6 +48,33 @@ func TestContext(t *testing.T) {
 	}
 }
 
+// What ends a pipe may have happened before it begins, or happen meanwhile.
+func TestEndedFromTheStart(t *testing.T) {
+	cause := errors.New("asked to stop before")
+	cancelled, cancel := context.WithCancelCause(t.Context())
+	cancel(cause)
+	for _, tt := range []struct {
+		ctx  context.Context
+		o    Options
+		want error
+	}{
+		{cancelled, Options{}, cause},
+		{cancelled, Options{Limiter: never{}, IdleTimeout: time.Hour}, cause},
+		{t.Context(), Options{IdleTimeout: 1}, ErrIdle},
+	} {
+		for _, view := range []view{whole, noHalf, noWait, bare} {
+			a, nearA := memnet.Pipe()
+			nearB, b := memnet.Pipe()
+			stats, err := Run(tt.ctx, view(nearA), view(nearB), tt.o)
+			if err != tt.want || stats != (Stats{}) {
+				t.Errorf("%+v, %v; want %v", stats, err, tt.want)
+			}
+			expectEnd(t, a)
+			expectEnd(t, b)
+		}
+	}
+}
+
 // never is a limiter that lets nothing through.
 type never struct{}
 
