@@ -5,11 +5,14 @@ import (
 	"encoding/base64"
 )
 
+// pieceSize is how many characters are decoded at a time, a multiple of 4.
+const pieceSize = 256
+
 // decoder decodes text messages, a piece at a time, whatever the pieces.
 type decoder struct {
-	in    [headSize]byte
+	in    [pieceSize]byte
 	kept  int // characters at the front of in, fewer than 4, that wait for more
-	out   [headSize / 4 * 3]byte
+	out   [pieceSize / 4 * 3]byte
 	ended bool // by padding
 }
 

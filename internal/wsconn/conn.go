@@ -30,7 +30,8 @@ const (
 	// 2015 sent at most 64 KiB; this is sixteen times that.
 	maxReceived = 1 << 20
 
-	// headSize is of the buffer that gorilla reads a handshake with.
+	// headSize is of the buffer that gorilla reads a response's head with, and has
+	// no use for afterwards.
 	headSize = 256
 
 	// defaultPing is below the minute after which home routers forget an idle
@@ -41,8 +42,8 @@ const (
 // aLongTimeAgo is a deadline that has passed: it wakes whoever waits.
 var aLongTimeAgo = time.Unix(1, 0)
 
-// Conn is a WebSocket as a net.Conn, a netwait.Waiter and a netwait.LateReader. Its methods may be
-// called from several goroutines. What departs from net.Conn:
+// Conn is a WebSocket as a net.Conn, a netwait.Waiter and a netwait.LateReader. Its
+// methods may be called from several goroutines. What departs from net.Conn:
 //
 //   - Message boundaries mean nothing. A Write is sent as binary messages of at
 //     most 32 KiB, or as base64 in text messages of at most 24 KiB when that
@@ -79,8 +80,8 @@ type Conn struct {
 	in        unframer
 	control   []byte                        // what has come of a control frame's payload
 	text      *decoder                      // nil without the subprotocol
-	space     *[slackSize + maxControl]byte // once await needs it
-	slack     slack                         // of a ReadLate
+	space     *[slackSize + maxControl]byte // what is read without the caller's buffer; once needed
+	slack     slack                         // of the ReadLate that is under way
 	plain     []byte                        // data that came and was not returned yet
 	readErr   error                         // final
 	peerEnded bool                          // its close frame came
@@ -142,7 +143,8 @@ func (c *Conn) RemoteAddr() net.Addr { return c.conn.RemoteAddr() }
 // SetDeadline sets both deadlines. What their passing does is said at Conn.
 func (c *Conn) SetDeadline(t time.Time) error { return c.setDeadline(t, net.Conn.SetDeadline) }
 
-// SetReadDeadline sets the deadline of Read and WaitRead; the zero time is none.
+// SetReadDeadline sets the deadline of Read, ReadLate and WaitRead; the zero time is
+// none.
 func (c *Conn) SetReadDeadline(t time.Time) error {
 	return c.setDeadline(t, net.Conn.SetReadDeadline)
 }

@@ -85,10 +85,10 @@ func Dial(ctx context.Context, url string, o DialOptions) (*Conn, error) {
 	return newConn(d.src, true, ws.Subprotocol() == subprotocol, cmp.Or(o.PingInterval, defaultPing)), nil
 }
 
-// checkAnswer refuses what was not asked for. gorilla would begin to inflate
-// messages if the server told it to.
+// checkAnswer refuses what was not asked for (RFC 6455, section 4.1), which gorilla
+// does not.
 func checkAnswer(h http.Header, offered []string) error {
-	if h.Get("Sec-Websocket-Extensions") != "" {
+	if strings.Join(h["Sec-Websocket-Extensions"], "") != "" {
 		return errors.New("the server wants an extension that was not asked for")
 	}
 	if p := h.Get("Sec-Websocket-Protocol"); p != "" && !slices.Contains(offered, p) {

@@ -93,6 +93,7 @@ func TestHostileAnswer(t *testing.T) {
 			return answer(t, r, "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover")
 		}, "extension", 0},
 		"unknown extension":     {func(r string) string { return answer(t, r, "Sec-WebSocket-Extensions: x") }, "extension", 0},
+		"extension in a second": {func(r string) string { return answer(t, r, "Sec-WebSocket-Extensions:", "Sec-WebSocket-Extensions: x") }, "extension", 0},
 		"unasked subprotocol":   {func(r string) string { return answer(t, r, "Sec-WebSocket-Protocol: base64") }, "subprotocol", 0},
 		"rubbish":               {func(string) string { return "SSH-2.0-x\r\n\r\n" }, "malformed", 0},
 		"long rubbish":          {func(string) string { return strings.Repeat("x", 8000) + "\r\n\r\n" }, "malformed", 0},

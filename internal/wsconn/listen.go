@@ -117,8 +117,8 @@ func Listen(ln net.Listener, o ListenOptions) *Listener {
 	return l
 }
 
-// Accept returns the next WebSocket, a *Conn, or what has all its methods. Its error is net.ErrClosed after
-// Close, or what made the underlying listener end.
+// Accept returns the next WebSocket, a *Conn, or what has all its methods. Its error
+// is net.ErrClosed after Close, or what made the underlying listener end.
 func (l *Listener) Accept() (net.Conn, error) {
 	select {
 	case t := <-l.queue:
