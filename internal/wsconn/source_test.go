@@ -130,7 +130,7 @@ func TestTLSTransfer(t *testing.T) {
 			client, err := Dial(context.Background(), "wss://localhost", do)
 			must(t, err)
 			server := accept(t, l)
-			testTransfer(t, client, server, 1<<19)
+			testTransfer(t, client, server, 1<<18)
 			go client.Close()
 			if b, err := server.ReadLate(&lender{t: t, buf: make([]byte, 512)}); err != io.EOF {
 				t.Errorf("read %q, %v", b, err)
