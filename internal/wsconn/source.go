@@ -66,7 +66,9 @@ func (s *source) await() error {
 		return nil
 	}
 	if s.wait == nil {
-		s.wait = netwait.Readable(s.Conn)
+		if s.wait = netwait.Readable(s.Conn); s.wait == nil {
+			return nil
+		}
 	}
 	s.waiting.Store(true)
 	defer s.waiting.Store(false)

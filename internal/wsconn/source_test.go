@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"testing"
 	"testing/synctest"
+
+	"flashproxy/internal/netwait"
 )
 
 // pieces is a connection whose stream comes in pieces of so many bytes.
@@ -58,6 +60,22 @@ func FuzzHeadEnd(f *testing.F) {
 			t.Errorf("%q follows; want %q", got, want)
 		}
 	})
+}
+
+// lateOnly can read late, and cannot wait without reading.
+type lateOnly struct{ net.Conn }
+
+func (c lateOnly) ReadLate(l netwait.Lender) ([]byte, error) { return netwait.Now(c.Conn, l) }
+
+// What a connection cannot do costs a wait, not more.
+func TestLateReaderThatCannotWait(t *testing.T) {
+	near, far := net.Pipe()
+	defer far.Close()
+	defer near.Close()
+	c := newConn(newSource(lateOnly{near}, nil, 0), false, false, -1)
+	go far.Write(binFrame([]byte("data")))
+	must(t, c.WaitRead())
+	readString(t, c, "data")
 }
 
 // A handshake and the frames behind it may be cut anywhere, at either end; they
