@@ -2,21 +2,19 @@ package wsconn
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"flashproxy/internal/testca"
 )
 
 // What NetDial refuses is refused, with TLS too, and its error is kept.
@@ -200,30 +198,22 @@ func TestDialEarlyFrames(t *testing.T) {
 	})
 }
 
-// selfSigned is a certificate for localhost and the pool that trusts it.
-func selfSigned(t *testing.T) (tls.Certificate, *x509.CertPool) {
+// certified is a certificate for localhost and the pool that trusts it.
+func certified(t *testing.T) (tls.Certificate, *x509.CertPool) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	ca, err := testca.New()
 	must(t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1),
-		DNSNames:     []string{"localhost"},
-		NotBefore:    time.Now().Add(-time.Hour),
-		NotAfter:     time.Now().Add(time.Hour),
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	cert, key, err := ca.Issue(time.Now().Add(-time.Hour), time.Now().Add(time.Hour), "localhost")
 	must(t, err)
-	leaf, err := x509.ParseCertificate(der)
+	pair, err := tls.X509KeyPair(cert, key)
 	must(t, err)
-	pool := x509.NewCertPool()
-	pool.AddCert(leaf)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
+	return pair, ca.Pool()
 }
 
 // tlsPair returns the two ends of a WebSocket over TLS.
 func tlsPair(t *testing.T) (client, server *Conn) {
 	t.Helper()
-	cert, pool := selfSigned(t)
+	cert, pool := certified(t)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	l := Listen(tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{cert}}), ListenOptions{})

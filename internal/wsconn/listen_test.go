@@ -100,11 +100,19 @@ func checkEmpty(t *testing.T, l *Listener) {
 // testEcho checks that the listener goes on.
 func testEcho(t *testing.T, n network, l *Listener) {
 	t.Helper()
-	client, err := Dial(context.Background(), "ws://peer.example", dialOptions(n, DialOptions{}))
+	testEchoBy(t, l, "ws://peer.example", dialOptions(n, DialOptions{}))
+}
+
+func testEchoBy(t *testing.T, l *Listener, url string, o DialOptions) {
+	t.Helper()
+	client, err := Dial(context.Background(), url, o)
 	must(t, err)
 	server := accept(t, l)
 	write(t, client, []byte("echo"))
 	readString(t, server, "echo")
+	if from := server.RemoteAddr().String(); from != client.LocalAddr().String() {
+		t.Errorf("the server's peer is %s, want %s", from, client.LocalAddr())
+	}
 	go client.Close()
 	if _, err := server.Read(make([]byte, 1)); err != io.EOF {
 		t.Error(err)

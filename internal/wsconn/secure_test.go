@@ -17,27 +17,15 @@ import (
 // secureNetwork is a network with the certificate that its servers have.
 func secureNetwork(t *testing.T, n network) (network, ListenOptions, DialOptions) {
 	t.Helper()
-	cert, pool := selfSigned(t)
+	cert, pool := certified(t)
 	lo := ListenOptions{TLS: &tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: []string{"http/1.1"}}}
 	return n, lo, dialOptions(n, DialOptions{TLS: &tls.Config{RootCAs: pool, ServerName: "localhost"}})
 }
 
+// testSecureEcho checks that the listener goes on.
 func testSecureEcho(t *testing.T, l *Listener, o DialOptions) {
 	t.Helper()
-	client, err := Dial(context.Background(), "wss://localhost", o)
-	must(t, err)
-	server := accept(t, l)
-	write(t, client, []byte("echo"))
-	readString(t, server, "echo")
-	if from := server.RemoteAddr().String(); from != client.LocalAddr().String() {
-		t.Errorf("the server's peer is %s, want %s", from, client.LocalAddr())
-	}
-	go client.Close()
-	if _, err := server.Read(make([]byte, 1)); err != io.EOF {
-		t.Error(err)
-	}
-	must(t, server.Close())
-	must(t, client.Close())
+	testEchoBy(t, l, "wss://localhost", o)
 }
 
 // What is no TLS, or never becomes any, costs its own connection, within the time
