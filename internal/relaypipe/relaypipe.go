@@ -26,7 +26,7 @@ var errDone = errors.New("done")
 type Options struct {
 	// IdleTimeout ends the pipe when no byte moved in either direction for so
 	// long, not even because of the Limiter; 0 is never. It should be long enough for
-	// 64 KiB, which is the most that one Write takes.
+	// 62 KiB, which is the most that one Write takes.
 	IdleTimeout time.Duration
 	// Limiter is asked before each write. Pipes may share one. Nil is no limit.
 	Limiter Limiter
