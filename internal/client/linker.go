@@ -49,7 +49,7 @@ type remote struct {
 // counts is what the linker holds at one moment.
 type counts struct {
 	waiting, spare, linked int
-	arrivals               uint64 // remotes that ever came
+	moves                  uint64 // of remotes that ever came, and that ever went
 }
 
 // linker pairs the SOCKS connections and the proxies of one alternative, first
@@ -63,7 +63,7 @@ type linker struct {
 	perSource map[netip.Prefix]int
 	demand    map[Target]int // SOCKS connections, waiting or linked
 	linked    int
-	arrivals  uint64
+	moves     uint64
 	stopped   bool
 }
 
@@ -78,7 +78,7 @@ func newLinker(c *changes) *linker {
 func (l *linker) counts() counts {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return counts{l.locals.Len(), l.remotes.Len(), l.linked, l.arrivals}
+	return counts{l.locals.Len(), l.remotes.Len(), l.linked, l.moves}
 }
 
 // demanded gives what SOCKS connections, waiting or linked, want f to know of.
@@ -136,6 +136,7 @@ func (l *linker) dropLocal(w *local) *remote {
 		return nil
 	}
 	l.linked--
+	l.moves++
 	select {
 	case r := <-w.remote:
 		return r
@@ -154,21 +155,25 @@ func (l *linker) addRemote(r *remote) error {
 	case l.remotes.Len() >= maxSpares, l.perSource[r.source] >= maxSparesPerSource:
 		return errTooManyRemotes
 	}
-	l.arrivals++
+	l.moves++
 	r.place = l.remotes.PushBack(r)
 	l.perSource[r.source]++
 	l.matchLocked()
 	return nil
 }
 
-// dropRemote takes r out if it is a spare, and tells whether it was.
-func (l *linker) dropRemote(r *remote) bool {
+// dropRemote takes r out if it is a spare, and tells whether it was. lost says that
+// it went by itself.
+func (l *linker) dropRemote(r *remote, lost bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if r.place == nil {
 		return false
 	}
 	l.removeRemoteLocked(r)
+	if lost {
+		l.moves++
+	}
 	l.changes.touch()
 	return true
 }

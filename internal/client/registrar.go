@@ -86,7 +86,7 @@ type registrar struct {
 func (r *registrar) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		changed := r.changes.wait()
-		wanted, arrivals := r.look()
+		wanted, moves := r.look()
 		if r.eager {
 			wanted = endpoints(r.alternatives)
 		}
@@ -104,7 +104,7 @@ func (r *registrar) run(ctx context.Context) {
 		r.tell(err)
 		if err == nil {
 			r.eager, r.failures = false, 0
-			r.rest(ctx, wanted, arrivals)
+			r.rest(ctx, wanted, moves)
 			continue
 		}
 		r.failures++
@@ -113,17 +113,17 @@ func (r *registrar) run(ctx context.Context) {
 }
 
 // look gives the endpoints that proxies are wanted for, and how many have come to
-// any. An alternative that has its proxies is left out, so that those who come go
+// any, or gone. An alternative that has its proxies is left out, so that those who come go
 // where they are needed.
-func (r *registrar) look() (wanted []registration.Endpoint, arrivals uint64) {
+func (r *registrar) look() (wanted []registration.Endpoint, moves uint64) {
 	for _, a := range r.alternatives {
 		n := a.link.counts()
-		arrivals += n.arrivals
+		moves += n.moves
 		if n.spare+n.linked < r.cfg.Proxies {
 			wanted = append(wanted, a.link.demanded(r.facilitator)...)
 		}
 	}
-	return wanted, arrivals
+	return wanted, moves
 }
 
 // endpoints gives all of them.
@@ -152,16 +152,17 @@ func (r *registrar) register(ctx context.Context, wanted []registration.Endpoint
 }
 
 // rest waits while the registration stands: until it is time to refresh it, until
-// a proxy has come, which will have used it up, or until more is wanted than was
+// a proxy has come, which will have used it up, or has gone, which may have been given
+// it and taken it along (a page that is closed), or until more is wanted than was
 // registered.
-func (r *registrar) rest(ctx context.Context, registered []registration.Endpoint, arrivals uint64) {
+func (r *registrar) rest(ctx context.Context, registered []registration.Endpoint, moves uint64) {
 	refresh := time.NewTimer(jitter(r.cfg.Refresh))
 	defer refresh.Stop()
 	missing := func(e registration.Endpoint) bool { return !slices.Contains(registered, e) }
 	for {
 		changed := r.changes.wait()
 		wanted, n := r.look()
-		if n != arrivals || slices.ContainsFunc(wanted, missing) {
+		if n != moves || slices.ContainsFunc(wanted, missing) {
 			r.sleep(ctx, settle)
 			return
 		}

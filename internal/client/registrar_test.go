@@ -88,6 +88,26 @@ func TestKeepsSpares(t *testing.T) {
 	})
 }
 
+// A page that is closed may take along the registration that it was just given: who
+// loses a proxy registers again, and does not wait for the refresh.
+func TestLostSpareIsAReasonToRegister(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Config{Facilitator: Facilitator{URL: facilitator}, Proxies: 3})
+		w.tor(nil)
+		w.proxy("1.1.1.1:1")
+		spare := w.proxy("1.1.1.1:2")
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		before := len(w.tried())
+		spare.Close()
+		time.Sleep(settle + time.Second)
+		synctest.Wait()
+		if n := len(w.tried()); n != before+1 {
+			t.Errorf("%d registrations after a proxy was lost, want %d", n, before+1)
+		}
+	})
+}
+
 // When the only proxy dies, Tor asks again at once and so do we.
 func TestLostProxyIsReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

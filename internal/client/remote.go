@@ -24,14 +24,16 @@ func (c *Client) standBy(ctx context.Context, a *alternative, r *remote) {
 	c.cfg.Logger.Debug("a proxy stands by", "proxy", r.conn.RemoteAddr())
 	age := time.NewTimer(spareAge)
 	defer age.Stop()
+	lost := false
 	select {
 	case <-r.linked:
 		return
 	case <-r.conn.gone:
+		lost = true
 	case <-age.C:
 	case <-ctx.Done():
 	}
-	if a.link.dropRemote(r) {
+	if a.link.dropRemote(r, lost) {
 		r.conn.Close()
 	}
 }
