@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -68,9 +69,17 @@ func serveHTTP(ctx context.Context, h http.HandlerFunc, stdout io.Writer) error 
 	return http.Serve(ln, h)
 }
 
+// heldTransport is of polls that are held, since no client comes for it.
+const heldTransport = "tcp"
+
 // answerAtOnce reads what a facilitator reads of a registration and of a poll, and
-// answers with the same bytes.
+// answers with the same bytes. It holds what a facilitator holds, too: ten thousand
+// goroutines make work for the collector, whoever waits in them.
 func answerAtOnce(w http.ResponseWriter, r *http.Request) {
+	if strings.Contains(r.URL.RawQuery, "transport="+heldTransport) {
+		hold(w, r)
+		return
+	}
 	w.Header().Set("Access-Control-Allow-Origin", "*")
 	w.Header().Set("Cache-Control", "no-store")
 	if r.Method == http.MethodPost {
@@ -90,7 +99,8 @@ const otherTransport = "other|websocket"
 
 // facilitatorMatches is how many clients a facilitator can give to proxies.
 func facilitatorMatches(ctx context.Context, b *bench) ([]line, error) {
-	others, held := pick(b, 100_000, 20_000), pick(b, 10_000, 1000)
+	others := pick(b, 100_000, 20_000)
+	held := min(pick(b, 10_000, 1000), (fileLimit()-spareFiles)/2) // of each of the two
 	f, err := b.startFacilitator(ctx)
 	if err != nil {
 		return nil, err
@@ -100,17 +110,19 @@ func facilitatorMatches(ctx context.Context, b *bench) ([]line, error) {
 	if err != nil {
 		return nil, fmt.Errorf("register others: %w", err)
 	}
-	waiting, err := holdPolls(ctx, f.address, held)
-	defer waiting.close()
-	if err != nil {
-		return nil, fmt.Errorf("hold polls: %w", err)
-	}
-	b.progress("%d others are registered, %d polls are held", others, held)
 	y, err := b.startHTTP(ctx, "http")
 	if err != nil {
 		return nil, err
 	}
 	defer y.Kill()
+	for _, s := range []service{f, y} {
+		waiting, err := holdPolls(ctx, s.address, held)
+		defer waiting.close()
+		if err != nil {
+			return nil, fmt.Errorf("hold polls: %w", err)
+		}
+	}
+	b.progress("%d others are registered, %d polls are held", others, held)
 	var both [2]*crowd
 	for i, s := range []service{y, f} {
 		if both[i], err = newCrowd(ctx, s, others); err != nil {
@@ -151,7 +163,7 @@ func holdPolls(ctx context.Context, address string, n int) (connections, error) 
 				return err
 			}
 			all[i] = c
-			if _, err := io.WriteString(c, pollRequest(i, "tcp")); err != nil {
+			if _, err := io.WriteString(c, pollRequest(i, heldTransport)); err != nil {
 				return err
 			}
 		}
