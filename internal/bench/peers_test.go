@@ -4,11 +4,8 @@ import (
 	"bufio"
 	"io"
 	"net"
-	"os"
-	"runtime"
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestAnswer(t *testing.T) {
@@ -69,31 +66,4 @@ func TestEnds(t *testing.T) {
 	if err := server.await(t.Context(), n*size+1); err == nil {
 		t.Error("waiting for more than comes has no error")
 	}
-}
-
-// What is measured of a process is its own.
-func TestProcess(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("only Linux is measured")
-	}
-	proc := os.Getpid()
-	before, err := cpuTime(proc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for end := time.Now().Add(20 * time.Millisecond); time.Now().Before(end); {
-	}
-	after, err := cpuTime(proc)
-	if spent := after - before; err != nil || spent <= 0 {
-		t.Errorf("%v of CPU time, %v", spent, err)
-	}
-	const size = 16 << 20
-	b := make([]byte, size)
-	for i := 0; i < size; i += 4096 { // a page each
-		b[i] = 1
-	}
-	if is, err := memory(proc); err != nil || is < size || is > 1<<34 {
-		t.Errorf("%v bytes of memory, %v; want more than %d", is, err, size)
-	}
-	runtime.KeepAlive(b)
 }
