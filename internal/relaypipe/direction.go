@@ -17,8 +17,8 @@ const smallSize = 2 << 10
 // direction copies src to dst, in one goroutine: what comes while it writes waits
 // in the socket, and leaves together. While nothing flows it holds no buffer.
 //
-// One that reads ahead while another writes was no faster a byte, and cost a
-// round trip a third more CPU time, to hand over.
+// A second one that writes what this one has read ahead had to be woken for each
+// message, and a byte was no cheaper.
 type direction struct {
 	p                *pipe
 	reverse          *direction
