@@ -81,7 +81,7 @@ var only = map[string]struct {
 	"github.com/coreos/go-systemd/v22": {[]string{"internal/daemon"}, "systemd is a matter of the daemon"},
 	"net/http/httptest":                {nil, "it is for tests"},
 	"testing":                          {[]string{"internal/pool/pooltest", "internal/e2e", "internal/tornet"}, "it is for tests"},
-	"unsafe":                           {nil, "nothing here is worth it"},
+	"unsafe":                           {[]string{"internal/netwait"}, "nothing is worth it but the address of a buffer, for a system call"},
 	"os/signal":                        {[]string{"internal/daemon", "cmd/", "internal/demo"}, "signals reach a role as a context"},
 	"log":                              {nil, "logs are slog, scrubbed"},
 }

@@ -22,11 +22,11 @@ const heldBytes = 4 << 10
 // held is the connection itself.
 type held struct {
 	net.Conn
-	gone  chan struct{}                        // closed when the connection ended while a read stood by
-	stood sync.WaitGroup                       // the read that stands by
-	lost  atomic.Bool                          // the peer ended it, not we
-	late  func(netwait.Lender) ([]byte, error) // nil: cannot tell when there is something to read
-	ours  bool                                 // who reads has taken over; the reader's
+	gone  chan struct{}      // closed when the connection ended while a read stood by
+	stood sync.WaitGroup     // the read that stands by
+	lost  atomic.Bool        // the peer ended it, not we
+	late  netwait.LateReader // nil: cannot tell when there is something to read
+	ours  bool               // who reads has taken over; the reader's
 
 	mu    sync.Mutex
 	kept  []byte // what came and nobody has read yet
@@ -115,7 +115,7 @@ func (h *held) ReadLate(l netwait.Lender) ([]byte, error) {
 	if h.keeps() || h.late == nil {
 		return netwait.Now(h, l)
 	}
-	b, err := h.late(l)
+	b, err := h.late.ReadLate(l)
 	return b, h.note(err)
 }
 

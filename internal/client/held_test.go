@@ -76,7 +76,7 @@ func TestHeldKeepsTheStream(t *testing.T) {
 }
 
 func readHeld(h *held, p *page, rnd *rand.Rand) (all []byte, err error) {
-	late := netwait.Late(h)
+	late := netwait.Late(h).ReadLate
 	for {
 		var b []byte
 		if rnd.IntN(2) == 0 {

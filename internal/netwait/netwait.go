@@ -1,9 +1,13 @@
 // Package netwait waits until a connection can be read, and reads it then,
 // without holding a buffer meanwhile: an idle connection that is read this way
-// costs no read buffer. It is not a poller; each wait blocks its goroutine.
+// costs no read buffer. It reads and writes plain sockets with as few and as cheap
+// system calls as can be. It is not a poller; each wait blocks its goroutine.
 package netwait
 
-import "net"
+import (
+	"io"
+	"net"
+)
 
 // Waiter is a connection that can wait by itself until a Read would not block.
 type Waiter interface {
@@ -41,23 +45,40 @@ type LateReader interface {
 	ReadLate(Lender) ([]byte, error)
 }
 
-// Late returns the way to read c late: its own ReadLate when it is a LateReader,
-// the operating system's for a plain socket, which costs no more than Read, and else
+// Late returns the way to read c late: c itself when it is a LateReader, the
+// operating system's for a plain socket, which costs less than Read, and else
 // its WaitRead before a Read; nil when c cannot tell when there is something to
-// read. The function is called by one goroutine at a time, the one that reads.
-func Late(c net.Conn) func(Lender) ([]byte, error) {
+// read. ReadLate is called by one goroutine at a time, the one that reads.
+func Late(c net.Conn) LateReader {
 	switch c := c.(type) {
 	case LateReader:
-		return c.ReadLate
+		return c
 	case Waiter:
-		return func(l Lender) ([]byte, error) {
-			if err := c.WaitRead(); err != nil {
-				return nil, err
-			}
-			return Now(c.(net.Conn), l)
-		}
+		return waitFirst{c, c.(net.Conn)}
 	}
 	return lateSocket(c)
+}
+
+// waitFirst is a Waiter as a LateReader.
+type waitFirst struct {
+	Waiter
+	conn net.Conn
+}
+
+func (w waitFirst) ReadLate(l Lender) ([]byte, error) {
+	if err := w.WaitRead(); err != nil {
+		return nil, err
+	}
+	return Now(w.conn, l)
+}
+
+// Writer returns the way to write c: its own Write, or one that costs less and does the
+// same. Its Write is called by one goroutine at a time.
+func Writer(c net.Conn) io.Writer {
+	if tcp, ok := c.(*net.TCPConn); ok {
+		return tcpWriter(tcp)
+	}
+	return c
 }
 
 // Now reads c into what it borrows at once, whether there is something to read or

@@ -2,9 +2,14 @@
 
 package netwait
 
-import "net"
+import (
+	"io"
+	"net"
+)
 
 // waitSocket knows no way here: readers hold their buffer while they wait.
 func waitSocket(net.Conn) func() error { return nil }
 
-func lateSocket(net.Conn) func(Lender) ([]byte, error) { return nil }
+func lateSocket(net.Conn) LateReader { return nil }
+
+func tcpWriter(c *net.TCPConn) io.Writer { return c }

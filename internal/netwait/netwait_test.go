@@ -86,7 +86,7 @@ func (l *lender) Return()        { l.lent-- }
 // as a Read does.
 func TestLate(t *testing.T) {
 	a, b := tcpPair(t)
-	late := Late(b)
+	late := Late(b).ReadLate
 	l := &lender{}
 	type result struct {
 		data string
@@ -133,7 +133,7 @@ func TestLateReset(t *testing.T) {
 	a, b := tcpPair(t)
 	a.(*net.TCPConn).SetLinger(0)
 	a.Close()
-	_, err := Late(b)(&lender{})
+	_, err := Late(b).ReadLate(&lender{})
 	if op, ok := errors.AsType[*net.OpError](err); !ok || op.Op != "read" || op.Addr == nil || !errors.Is(err, syscall.ECONNRESET) {
 		t.Fatalf("a reset gives %v", err)
 	}

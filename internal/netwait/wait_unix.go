@@ -4,7 +4,6 @@ package netwait
 
 import (
 	"net"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -14,12 +13,8 @@ import (
 // that waiting for its next word would sleep over data that came before. poll(2) is
 // half the price of a peek at one byte, and allocates nothing.
 func waitSocket(c net.Conn) func() error {
-	sc, ok := c.(syscall.Conn)
-	if !ok {
-		return nil
-	}
-	raw, err := sc.SyscallConn()
-	if err != nil {
+	raw := rawConn(c)
+	if raw == nil {
 		return nil
 	}
 	ready := func(fd uintptr) bool {

@@ -23,10 +23,11 @@ type direction struct {
 	p                *pipe
 	reverse          *direction
 	src, dst         net.Conn
-	srcName, dstName byte                                 // a or b
-	late             func(netwait.Lender) ([]byte, error) // reads src; nil: it cannot tell
-	small            *[smallSize]byte                     // to wait with, when src cannot tell
-	buf              *buffer                              // nil while there is nothing to hold
+	srcName, dstName byte               // a or b
+	late             netwait.LateReader // reads src; nil: it cannot tell
+	out              io.Writer          // writes dst
+	small            *[smallSize]byte   // to wait with, when src cannot tell
+	buf              *buffer            // nil while there is nothing to hold
 	delivered        int64
 	meter            *atomic.Int64 // nil, or somebody else's count
 
@@ -37,7 +38,7 @@ type direction struct {
 
 func (d *direction) init(p *pipe, reverse *direction, src, dst net.Conn, srcName, dstName byte) {
 	d.p, d.reverse, d.src, d.dst, d.srcName, d.dstName = p, reverse, src, dst, srcName, dstName
-	d.late = netwait.Late(src)
+	d.late, d.out = netwait.Late(src), netwait.Writer(dst)
 }
 
 // Borrow implements netwait.Lender.
@@ -85,7 +86,7 @@ func (d *direction) copy() {
 func (d *direction) read(full bool) ([]byte, error) {
 	switch {
 	case d.late != nil:
-		return d.late(d)
+		return d.late.ReadLate(d)
 	case full:
 		return netwait.Now(d.src, d)
 	case d.small == nil:
@@ -125,7 +126,7 @@ func (d *direction) write(data []byte) error {
 		if err != nil {
 			return fmt.Errorf("rate limit: %w", err)
 		}
-		n, err := d.dst.Write(chunk)
+		n, err := d.out.Write(chunk)
 		d.delivered += int64(n)
 		if d.meter != nil {
 			d.meter.Add(int64(n))

@@ -18,8 +18,8 @@ type Conn struct {
 	target string
 	args   Args
 	reply  func(granted bool) error
-	wait   func() error                         // nil: unknown when the connection can be read
-	late   func(netwait.Lender) ([]byte, error) // likewise
+	wait   func() error       // nil: unknown when the connection can be read
+	late   netwait.LateReader // likewise
 }
 
 // newConn is called with no byte of the peer's left in a buffer.
@@ -82,7 +82,7 @@ func (c *Conn) ReadLate(l netwait.Lender) ([]byte, error) {
 	if c.late == nil {
 		return netwait.Now(c.Conn, l)
 	}
-	return c.late(l)
+	return c.late.ReadLate(l)
 }
 
 // handshake reads the request from c, in the version that its first byte names.

@@ -19,6 +19,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"flashproxy/internal/netwait"
 )
 
 const (
@@ -86,8 +88,9 @@ type Conn struct {
 	readErr   error                         // final
 	peerEnded bool                          // its close frame came
 
-	writing   lock   // of the fields below; held while a Write waits
-	rest      []byte // of a frame that a deadline interrupted, in lent
+	out       io.Writer // writes conn
+	writing   lock      // of the fields below; held while a Write waits
+	rest      []byte    // of a frame that a deadline interrupted, in lent
 	lent      *frames
 	writeErr  error // final
 	closeSent bool  // its rest may be in rest
@@ -116,6 +119,7 @@ func newConn(src *source, client, text bool, ping time.Duration) *Conn {
 		client: client,
 		base64: text,
 		src:    src,
+		out:    netwait.Writer(src.Conn),
 		in: unframer{
 			masked: !client,
 			text:   text,

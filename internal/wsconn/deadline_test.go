@@ -143,7 +143,7 @@ func TestWriteCutAnywhere(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			peer, server := rawPair(t, memory(), ListenOptions{PingInterval: -1})
 			slow := &few{server.conn, tt.room}
-			server.conn = slow
+			server.out = slow
 			var got []byte
 			var wg sync.WaitGroup
 			wg.Go(func() {
@@ -181,7 +181,7 @@ func TestCloseFrameCut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		peer, server := rawPair(t, memory(), ListenOptions{PingInterval: -1})
 		slow := &few{server.conn, 3}
-		server.conn = slow
+		server.out = slow
 		write(t, peer, closeFrame(1000))
 		if _, err := server.Read(make([]byte, 1)); err != io.EOF {
 			t.Fatal(err)

@@ -19,9 +19,9 @@ var errHandshakeTooLong = errors.New("the peer's handshake is too long")
 // deadlines, which belong to Conn, out of gorilla's hands.
 type source struct {
 	net.Conn
-	late   func(netwait.Lender) ([]byte, error) // nil: nothing tells when there is something to read
-	wait   func() error                         // once it is needed
-	early  []byte                               // what came before anybody wanted it
+	late   netwait.LateReader // nil: nothing tells when there is something to read
+	wait   func() error       // once it is needed
+	early  []byte             // what came before anybody wanted it
 	head   headEnd
 	budget int // what a handshake may still take
 
@@ -110,7 +110,7 @@ func (s *source) takeLate(l netwait.Lender) ([]byte, error) {
 		return buf[:n], nil
 	}
 	s.waiting.Store(true)
-	b, err := s.late(l)
+	b, err := s.late.ReadLate(l)
 	s.waiting.Store(false)
 	if len(b) > 0 {
 		s.heard.Store(true)

@@ -117,7 +117,7 @@ func (c *Conn) flush() error {
 	if c.lent == nil {
 		return nil
 	}
-	n, err := c.conn.Write(c.rest)
+	n, err := c.out.Write(c.rest)
 	c.rest = c.rest[n:]
 	if err == nil {
 		c.release()

@@ -1,0 +1,152 @@
+//go:build unix
+
+package netwait
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// socket reads a plain socket. It does what net.Conn's Read does, one attempt and
+// another each time the runtime's poller says so, but borrows for each attempt.
+type socket struct {
+	conn    net.Conn
+	raw     syscall.RawConn
+	attempt func(fd uintptr) bool // bound once: a read allocates nothing
+	lender  Lender
+	got     []byte
+	err     error
+}
+
+// lateSocket returns nil if c is no socket.
+func lateSocket(c net.Conn) LateReader {
+	raw := rawConn(c)
+	if raw == nil {
+		return nil
+	}
+	s := &socket{conn: c, raw: raw}
+	s.attempt = s.try
+	return s
+}
+
+// rawConn returns nil if c is no socket.
+func rawConn(c net.Conn) syscall.RawConn {
+	sc, ok := c.(syscall.Conn)
+	if !ok {
+		return nil
+	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return nil
+	}
+	return raw
+}
+
+// ReadLate implements LateReader.
+func (s *socket) ReadLate(l Lender) ([]byte, error) {
+	s.lender = l
+	err := s.raw.Read(s.attempt)
+	got, failed := s.got, s.err
+	s.lender, s.got, s.err = nil, nil, nil
+	switch {
+	case err != nil: // closed, or the deadline passed, before or between attempts
+		return nil, opError(s.conn, "read", err)
+	case failed == io.EOF:
+		return nil, io.EOF
+	case failed != nil:
+		return nil, opError(s.conn, "read", failed)
+	}
+	return got, nil
+}
+
+// try reads once, and tells whether there is to be no further attempt.
+func (s *socket) try(fd uintptr) bool {
+	buf := s.lender.Borrow()
+	n, err := recv(int(fd), buf)
+	switch {
+	case n > 0:
+		s.got = buf[:n]
+		return true
+	case err == unix.EAGAIN:
+		s.lender.Return()
+		return false
+	case err == nil:
+		s.err = io.EOF
+	default:
+		s.err = os.NewSyscallError("read", err)
+	}
+	s.lender.Return()
+	return true
+}
+
+// socketWriter writes a plain socket. It does what net.Conn's Write does.
+type socketWriter struct {
+	conn    net.Conn
+	raw     syscall.RawConn
+	attempt func(fd uintptr) bool
+	rest    []byte
+	err     error
+}
+
+func tcpWriter(c *net.TCPConn) io.Writer {
+	raw := rawConn(c)
+	if raw == nil {
+		return c
+	}
+	w := &socketWriter{conn: c, raw: raw}
+	w.attempt = w.try
+	return w
+}
+
+// Write implements io.Writer.
+func (w *socketWriter) Write(p []byte) (int, error) {
+	w.rest = p
+	err := w.raw.Write(w.attempt)
+	n, failed := len(p)-len(w.rest), w.err
+	w.rest, w.err = nil, nil
+	if err == nil {
+		err = failed
+	}
+	if err != nil {
+		return n, opError(w.conn, "write", err)
+	}
+	return n, nil
+}
+
+// try writes until all is written or nothing more fits, and tells whether there is to
+// be no further attempt.
+func (w *socketWriter) try(fd uintptr) bool {
+	for len(w.rest) > 0 {
+		n, err := send(int(fd), w.rest)
+		switch {
+		case n > 0:
+			w.rest = w.rest[n:]
+		case err == unix.EAGAIN:
+			return false
+		case err == nil:
+			w.err = io.ErrUnexpectedEOF // as internal/poll has it
+			return true
+		default:
+			w.err = os.NewSyscallError("write", err)
+			return true
+		}
+	}
+	return true
+}
+
+// opError gives the error the form that a net.Conn's has.
+func opError(c net.Conn, op string, err error) error {
+	if raw, ok := errors.AsType[*net.OpError](err); ok {
+		err = raw.Err
+	}
+	e := &net.OpError{Op: op, Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: err}
+	if e.Source != nil { // as on BSD, when the peer had reset the connection before it was accepted
+		e.Net = e.Source.Network()
+	}
+	return e
+}
