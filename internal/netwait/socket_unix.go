@@ -21,6 +21,7 @@ type socket struct {
 	lender  Lender
 	got     []byte
 	err     error
+	pace    moderation
 }
 
 // lateSocket returns nil if c is no socket.
@@ -53,6 +54,7 @@ func (s *socket) ReadLate(l Lender) ([]byte, error) {
 	err := s.raw.Read(s.attempt)
 	got, failed := s.got, s.err
 	s.lender, s.got, s.err = nil, nil, nil
+	s.pace.end(s.raw)
 	switch {
 	case err != nil: // closed, or the deadline passed, before or between attempts
 		return nil, opError(s.conn, "read", err)
@@ -64,13 +66,18 @@ func (s *socket) ReadLate(l Lender) ([]byte, error) {
 	return got, nil
 }
 
-// try reads once, and tells whether there is to be no further attempt.
+// try reads once, unless it is better to wait first, and tells whether there is to be
+// no further attempt.
 func (s *socket) try(fd uintptr) bool {
+	if s.pace.wait(int(fd)) {
+		return false
+	}
 	buf := s.lender.Borrow()
 	n, err := recv(int(fd), buf)
 	switch {
 	case n > 0:
 		s.got = buf[:n]
+		s.pace.read(s.raw, int(fd), n, len(buf))
 		return true
 	case err == unix.EAGAIN:
 		s.lender.Return()
