@@ -35,6 +35,7 @@ type local struct {
 	target Target
 	since  time.Time
 	remote chan *remote // holds the one it was linked to
+	linked time.Time    // when that was received
 	place  *list.Element
 }
 
