@@ -48,15 +48,20 @@ func rawConn(c net.Conn) syscall.RawConn {
 	return raw
 }
 
-// ReadLate implements LateReader.
+// ReadLate implements LateReader. Ten thousand wait in it: it needs little of the stack.
 func (s *socket) ReadLate(l Lender) ([]byte, error) {
 	s.lender = l
-	err := s.raw.Read(s.attempt)
+	return s.took(s.raw.Read(s.attempt))
+}
+
+// took gives what the attempts took, and forgets it. The error says that there was none, or no
+// other: the socket is closed, or the deadline passed.
+func (s *socket) took(err error) ([]byte, error) {
 	got, failed := s.got, s.err
 	s.lender, s.got, s.err = nil, nil, nil
 	s.pace.end(s.raw)
 	switch {
-	case err != nil: // closed, or the deadline passed, before or between attempts
+	case err != nil:
 		return nil, opError(s.conn, "read", err)
 	case failed == io.EOF:
 		return nil, io.EOF
@@ -73,19 +78,19 @@ func (s *socket) try(fd uintptr) bool {
 		return false
 	}
 	buf := s.lender.Borrow()
-	n, err := recv(int(fd), buf)
+	n, errno := recv(fd, buf)
 	switch {
 	case n > 0:
 		s.got = buf[:n]
 		s.pace.read(s.raw, int(fd), n, len(buf))
 		return true
-	case err == unix.EAGAIN:
+	case errno == unix.EAGAIN:
 		s.lender.Return()
 		return false
-	case err == nil:
+	case errno == 0:
 		s.err = io.EOF
 	default:
-		s.err = os.NewSyscallError("read", err)
+		s.err = os.NewSyscallError("read", errno)
 	}
 	s.lender.Return()
 	return true
@@ -129,17 +134,17 @@ func (w *socketWriter) Write(p []byte) (int, error) {
 // be no further attempt.
 func (w *socketWriter) try(fd uintptr) bool {
 	for len(w.rest) > 0 {
-		n, err := send(int(fd), w.rest)
+		n, errno := send(fd, w.rest)
 		switch {
 		case n > 0:
 			w.rest = w.rest[n:]
-		case err == unix.EAGAIN:
+		case errno == unix.EAGAIN:
 			return false
-		case err == nil:
+		case errno == 0:
 			w.err = io.ErrUnexpectedEOF // as internal/poll has it
 			return true
 		default:
-			w.err = os.NewSyscallError("write", err)
+			w.err = os.NewSyscallError("write", errno)
 			return true
 		}
 	}

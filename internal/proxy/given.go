@@ -36,7 +36,8 @@ type keeper struct {
 	ctx, life context.Context
 	clients   *sync.WaitGroup
 	pause     backoff
-	told      bool // that there is no connection
+	told      bool      // that there is no connection
+	since     time.Time // when the pair was opened
 }
 
 // connect dials until there is a pair, and gives that a goroutine of its own: the
@@ -48,7 +49,11 @@ func (k *keeper) connect() {
 			k.told = false
 			k.p.log.Info("connected")
 			k.p.counts.clients.Add(1)
-			k.clients.Go(func() { k.carry(c) })
+			k.since = time.Now()
+			k.clients.Go(func() {
+				k.p.carry(k.life, c)
+				k.again()
+			})
 			return
 		}
 		if k.ctx.Err() == nil && !k.told {
@@ -59,26 +64,20 @@ func (k *keeper) connect() {
 	}
 }
 
-func (k *keeper) open() (pair, error) {
+func (k *keeper) open() (*pair, error) {
 	select {
 	case k.turns <- struct{}{}:
 		defer func() { <-k.turns }()
 		return k.p.open(k.ctx, k.p.cfg.Given)
 	case <-k.ctx.Done():
-		return pair{}, k.ctx.Err()
+		return nil, k.ctx.Err()
 	}
 }
 
-func (k *keeper) carry(c pair) {
-	start := time.Now()
-	k.p.carry(k.life, c)
-	k.again(start)
-}
-
-// again dials anew after a pair that began at start has ended.
-func (k *keeper) again(start time.Time) {
+// again dials anew after a pair has ended.
+func (k *keeper) again() {
 	k.p.log.Info("the connection ended")
-	if time.Since(start) >= steady {
+	if time.Since(k.since) >= steady {
 		k.pause.reset()
 	}
 	sleepUntil(k.ctx, time.Now().Add(k.pause.fail()))

@@ -60,17 +60,17 @@ func (p *Proxy) openAll(ctx, life context.Context, m *registration.Match, failed
 }
 
 // open dials the client, and the relay only when the client is there.
-func (p *Proxy) open(ctx context.Context, m *registration.Match) (pair, error) {
+func (p *Proxy) open(ctx context.Context, m *registration.Match) (*pair, error) {
 	client, err := p.dial(ctx, m.ClientOuter, m.Client.String())
 	if err != nil {
-		return pair{}, fmt.Errorf("dial the client: %w", err)
+		return nil, fmt.Errorf("dial the client: %w", err)
 	}
 	relay, err := p.dial(ctx, m.RelayOuter, m.Relay.String())
 	if err != nil {
 		client.Close()
-		return pair{}, fmt.Errorf("%w: %w", errRelay, err)
+		return nil, fmt.Errorf("%w: %w", errRelay, err)
 	}
-	return pair{client, relay}, nil
+	return &pair{client, relay}, nil
 }
 
 func (p *Proxy) dial(ctx context.Context, outer, address string) (net.Conn, error) {
@@ -83,15 +83,15 @@ func (p *Proxy) dial(ctx context.Context, outer, address string) (net.Conn, erro
 	return c, err
 }
 
-// carry carries a pair's bytes until it ends. It is shallow, as is all below it: so
-// two stacks of 4 KiB are enough for a pair.
-func (p *Proxy) carry(life context.Context, c pair) {
+// carry carries a pair's bytes until it ends. It needs little of the stack, as does all
+// below it.
+func (p *Proxy) carry(life context.Context, c *pair) {
 	p.counts.pairs.Add(1)
 	stats, err := relaypipe.Run(life, c.client, c.relay, p.pipe)
-	p.counts.pairs.Add(-1)
 	p.ended(c, stats, err)
 }
 
-func (p *Proxy) ended(c pair, s relaypipe.Stats, err error) {
+func (p *Proxy) ended(c *pair, s relaypipe.Stats, err error) {
+	p.counts.pairs.Add(-1)
 	p.log.Debug("connection ended", "client", c.client.RemoteAddr(), "bytes_up", s.AToB, "bytes_down", s.BToA, "err", err)
 }

@@ -122,25 +122,37 @@ func (d *direction) endWriting() bool {
 func (d *direction) write(data []byte) error {
 	d.p.activity.touch()
 	for len(data) > 0 {
-		chunk, err := d.limit(data)
+		most, err := d.limit(len(data))
 		if err != nil {
-			return fmt.Errorf("rate limit: %w", err)
+			return limitError(err)
 		}
-		n, err := d.out.Write(chunk)
-		d.delivered += int64(n)
-		if d.meter != nil {
-			d.meter.Add(int64(n))
-		}
-		if n > 0 {
-			d.p.activity.touch()
-		}
+		n, err := d.out.Write(data[:most])
+		d.wrote(n)
 		if err != nil {
-			return fmt.Errorf("write %c: %w", d.dstName, err)
+			return d.writeError(err)
 		}
 		data = data[n:]
 	}
 	return nil
 }
+
+// wrote counts n bytes that were delivered.
+func (d *direction) wrote(n int) {
+	if n == 0 {
+		return
+	}
+	d.delivered += int64(n)
+	if d.meter != nil {
+		d.meter.Add(int64(n))
+	}
+	d.p.activity.touch()
+}
+
+// Errors are made apart, so that write needs little of the stack.
+
+func limitError(err error) error { return fmt.Errorf("rate limit: %w", err) }
+
+func (d *direction) writeError(err error) error { return fmt.Errorf("write %c: %w", d.dstName, err) }
 
 // endReading handles the error that ended the reader.
 func (d *direction) endReading(err error) {

@@ -15,15 +15,15 @@ type Limiter interface {
 	Burst() int
 }
 
-// limit waits until what it returns, a beginning of chunk, may be sent.
-func (d *direction) limit(chunk []byte) ([]byte, error) {
+// limit waits until as many bytes may be sent as it returns, n at most.
+func (d *direction) limit(n int) (int, error) {
 	l := d.p.o.Limiter
 	if l == nil {
-		return chunk, nil
+		return n, nil
 	}
-	n := min(len(chunk), limitedSize)
+	n = min(n, limitedSize)
 	if burst := l.Burst(); burst > 0 {
 		n = min(n, burst)
 	}
-	return chunk[:n], l.WaitN(d.p.limiting, n)
+	return n, l.WaitN(d.p.limiting, n)
 }

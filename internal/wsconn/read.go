@@ -66,33 +66,34 @@ func (c *Conn) Read(p []byte) (int, error) {
 // ReadLate implements netwait.LateReader: it takes all data that one read from the
 // connection brings, of as many messages as there are in it. Over TLS, where
 // nothing tells when there is something to read, it borrows when a message has begun.
-func (c *Conn) ReadLate(l netwait.Lender) ([]byte, error) {
+func (c *Conn) ReadLate(l netwait.Lender) (b []byte, err error) {
 	c.reading.lock()
-	defer c.reading.unlock()
-	for {
-		if err := c.ready(); err != nil {
-			return nil, err
-		}
-		if c.src.late == nil {
-			if err := c.await(); err != nil {
-				return nil, err
-			}
-		}
-		if len(c.plain) > 0 {
-			return c.lendPlain(l), nil
-		}
-		c.slack.Lender = l
-		b, err := c.src.takeLate(&c.slack)
-		whole := c.slack.whole
-		c.slack = slack{} // an idle connection must not keep what it has given back
-		if err != nil {
-			return nil, c.failed(err)
-		}
-		if b = c.extract(whole[:slackSize+len(b)], slackSize); len(b) > 0 {
-			return b, nil
-		}
-		l.Return()
+	for len(b) == 0 && err == nil {
+		b, err = c.readLate(l)
 	}
+	c.reading.unlock() // a defer would cost as much stack again
+	return b, err
+}
+
+// readLate reads once. What it gives may be empty; then nothing is borrowed. Ten thousand
+// wait in it: it needs little of the stack, and leaves the rest to others.
+func (c *Conn) readLate(l netwait.Lender) ([]byte, error) {
+	if err := c.begin(); err != nil {
+		return nil, err
+	}
+	if len(c.plain) > 0 {
+		return c.lendPlain(l), nil
+	}
+	c.slack.Lender = l
+	return c.took(c.src.takeLate(&c.slack))
+}
+
+// begin waits as long as it can without a buffer, where the source cannot.
+func (c *Conn) begin() error {
+	if c.src.late == nil {
+		return c.await()
+	}
+	return c.ready()
 }
 
 func (c *Conn) lendPlain(l netwait.Lender) []byte {
@@ -100,6 +101,19 @@ func (c *Conn) lendPlain(l netwait.Lender) []byte {
 	n := copy(buf, c.plain)
 	c.plain = c.plain[n:]
 	return buf[:n]
+}
+
+// took takes apart what the source has read into what c.slack has borrowed.
+func (c *Conn) took(b []byte, err error) ([]byte, error) {
+	borrowed := c.slack
+	c.slack = slack{} // an idle connection must not keep what it has given back
+	if err != nil {
+		return nil, c.failed(err)
+	}
+	if b = c.extract(borrowed.whole[:slackSize+len(b)], slackSize); len(b) == 0 {
+		borrowed.Return()
+	}
+	return b, nil
 }
 
 // slackSize is the room that text needs before it to be decoded where it is:

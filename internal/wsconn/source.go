@@ -98,16 +98,7 @@ func (s *source) take(p []byte) (int, error) {
 // takeLate reads once, as netwait.LateReader has it, where that can be.
 func (s *source) takeLate(l netwait.Lender) ([]byte, error) {
 	if len(s.early) > 0 || s.late == nil {
-		buf := l.Borrow()
-		n, err := s.take(buf)
-		for n == 0 && err == nil {
-			n, err = s.take(buf)
-		}
-		if err != nil {
-			l.Return()
-			return nil, err
-		}
-		return buf[:n], nil
+		return s.takeNow(l)
 	}
 	s.waiting.Store(true)
 	b, err := s.late.ReadLate(l)
@@ -116,6 +107,20 @@ func (s *source) takeLate(l netwait.Lender) ([]byte, error) {
 		s.heard.Store(true)
 	}
 	return b, err
+}
+
+// takeNow reads once, into what it borrows before.
+func (s *source) takeNow(l netwait.Lender) ([]byte, error) {
+	buf := l.Borrow()
+	n, err := s.take(buf)
+	for n == 0 && err == nil {
+		n, err = s.take(buf)
+	}
+	if err != nil {
+		l.Return()
+		return nil, err
+	}
+	return buf[:n], nil
 }
 
 func (s *source) SetDeadline(time.Time) error      { return nil }

@@ -78,6 +78,20 @@ func (c *Conn) Write(p []byte) (int, error) {
 // begun: its rest stays in c.rest, for the next send, and those behind it are
 // dropped.
 func (c *Conn) send(op byte, p []byte, most int) (begun int, err error) {
+	begun, err = c.compose(op, p, most)
+	if err != nil {
+		return 0, err
+	}
+	if err = c.flush(); err != nil {
+		begun = c.cutShort()
+	}
+	c.closeSent = op == opClose && begun > 0
+	return begun, err
+}
+
+// compose makes frames of p, how many it says, as what is to be written, when what was there
+// is.
+func (c *Conn) compose(op byte, p []byte, most int) (all int, err error) {
 	err = c.flush()
 	if c.closeSent {
 		return 0, io.ErrClosedPipe
@@ -94,18 +108,18 @@ func (c *Conn) send(op byte, p []byte, most int) (begun int, err error) {
 		}
 	}
 	c.rest, c.lent = f.buf[:f.n], f
-	all := f.used
-	if err = c.flush(); err == nil {
-		begun = all // and f is not ours any more
-	} else {
-		written, end := f.n-len(c.rest), 0
-		begun, end = f.begun(written)
-		if c.rest = f.buf[written:end]; len(c.rest) == 0 {
-			c.release()
-		}
+	return f.used, nil
+}
+
+// cutShort drops the frames that are not begun, and says how many are.
+func (c *Conn) cutShort() (begun int) {
+	f := c.lent
+	written := f.n - len(c.rest)
+	begun, end := f.begun(written)
+	if c.rest = f.buf[written:end]; len(c.rest) == 0 {
+		c.release()
 	}
-	c.closeSent = op == opClose && begun > 0
-	return begun, err
+	return begun
 }
 
 // flush writes c.rest. What fails otherwise than by a deadline has failed for good.
