@@ -7,18 +7,23 @@ import (
 )
 
 func TestSourceKey(t *testing.T) {
-	for _, tt := range []struct{ a, b string }{
-		{"1.2.3.4", "1.2.3.4"},
-		{"::ffff:1.2.3.4", "1.2.3.4"},
-		{"2620:fe::1:2:3:4", "2620:fe::"},
-		{"2620:fe:0:1::1%eth0", "2620:fe:0:1::"},
+	for _, tt := range []struct {
+		a, b string
+		same bool
+	}{
+		{"1.2.3.4", "1.2.3.4", true},
+		{"1.2.3.4", "1.2.3.5", false},
+		{"::ffff:1.2.3.4", "1.2.3.4", true},
+		{"2620:fe::1:2:3:4", "2620:fe::", true},
+		{"2620:fe::1:2:3:4", "2620:fe:0:1::", false},
+		{"2620:fe:0:1::1%eth0", "2620:fe:0:1::", true},
 	} {
-		if got := sourceKey(netip.MustParseAddr(tt.a)); got.String() != tt.b {
-			t.Errorf("%s: %v, want %s", tt.a, got, tt.b)
+		if same := keyOf(netip.MustParseAddr(tt.a)) == keyOf(netip.MustParseAddr(tt.b)); same != tt.same {
+			t.Errorf("%s and %s are one source: %t", tt.a, tt.b, same)
 		}
 	}
-	if got := sourceKey(netip.Addr{}); got.IsValid() {
-		t.Errorf("of none: %v", got)
+	if keyOf(netip.Addr{}) != (sourceKey{}) {
+		t.Error("none is not a source of its own")
 	}
 }
 
