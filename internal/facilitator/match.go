@@ -23,7 +23,6 @@ type question struct {
 	wait   time.Duration
 	// crowded: it may not wait, for its source has too many polls that do.
 	crowded bool
-	waiter  waiter // in the table that it waits for
 }
 
 // given is what a poll gets. The claim must be ended.
@@ -39,10 +38,11 @@ type given struct {
 // within 4 KiB, of which net/http has half, if the functions on the way have few variables:
 // what has many, or calls deeply, is done in others that have returned by then.
 func (s *Server) find(ctx context.Context, q *question) (*given, error) {
+	left := q.wait
 	for s.done.Err() == nil {
 		t := s.table.Load()
-		w := t.want(q)
-		bounded, end := t.bound(ctx, q, w.Wait)
+		w := t.want(q, left)
+		bounded, end := bound(ctx, w.Wait)
 		claim, err := s.pool.Claim(bounded, *w)
 		end()
 		if err == nil {
@@ -53,33 +53,29 @@ func (s *Server) find(ctx context.Context, q *question) (*given, error) {
 			return nil, err
 		}
 		// There are other relays, or the end has come.
+		left = max(0, q.wait-time.Since(q.came))
 	}
 	return nil, pool.ErrClosed
 }
 
-// want is what q asks the pool for.
-func (t *table) want(q *question) *pool.Want {
+// want is what q asks the pool for, of which left is left to wait.
+func (t *table) want(q *question, left time.Duration) *pool.Want {
 	return &pool.Want{
 		Classes: t.classes(q.outers, q.family),
 		Served:  q.served,
-		Wait:    max(0, q.wait-time.Since(q.came)),
+		Wait:    left,
+		Until:   t.ctx.Done(), // then it is asked anew
 	}
 }
 
-// bound is a context for a claim, which ends with the poll, with the table, and when
-// the pool hangs. Its end must be called. A poll that waits has no timer of its own for
-// the last: see sitDown.
-func (t *table) bound(ctx context.Context, q *question, wait time.Duration) (_ context.Context, end func()) {
-	if wait <= 0 {
-		b := newBounded(ctx, storeTimeout)
-		return b, b.stop
+// bound is a context for a claim, which ends with the poll, and when the pool hangs. Its end
+// must be called. A poll that waits has no timer of its own for that: see sitDown.
+func bound(ctx context.Context, wait time.Duration) (_ context.Context, end func()) {
+	if wait > 0 {
+		return ctx, func() {}
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	t.waiters.add(&q.waiter, cancel)
-	return ctx, func() {
-		t.waiters.remove(&q.waiter)
-		cancel()
-	}
+	b := newBounded(ctx, storeTimeout)
+	return b, b.stop
 }
 
 // give picks a relay for a claim: of the newest relays, since those that the

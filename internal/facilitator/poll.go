@@ -47,10 +47,11 @@ func (s *Server) getPoll(w http.ResponseWriter, r *http.Request) {
 	s.answerPoll(w, r, q, g, err)
 }
 
-// pollHeaders are those of each answer to GET /.
+// pollHeaders are those of each answer to GET /. Set would look at each letter of a name
+// that is canonical already.
 func pollHeaders(h http.Header) {
 	allowAll(h)
-	h.Set("Cache-Control", "no-store")
+	h["Cache-Control"] = []string{"no-store"}
 }
 
 // sitDown gives a poll a place to wait, unless its source has too many. A getUp
@@ -90,8 +91,8 @@ func (s *Server) answerPoll(w http.ResponseWriter, r *http.Request, q *question,
 		s.end(s.pool.Release, g.claim)
 		err = r.Context().Err()
 	}
-	if q.wait > 0 {
-		setWriteDeadline(w) // the one that it came with may be over
+	if time.Since(q.came) > ioTimeout {
+		setWriteDeadline(w) // the one that it came with is over, or soon will be
 	}
 	if err != nil {
 		if q.crowded && errors.Is(err, pool.ErrNone) {
@@ -138,8 +139,8 @@ func (s *Server) pollFailed(r *http.Request, q *question, err error) {
 func writeAnswer(w http.ResponseWriter, a registration.Answer) error {
 	body := a.Encode()
 	h := w.Header()
-	h.Set("Content-Type", "application/x-www-form-urlencoded")
-	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h["Content-Type"] = []string{"application/x-www-form-urlencoded"}
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	if _, err := w.Write(body); err != nil {
 		return err
 	}

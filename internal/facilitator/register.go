@@ -22,13 +22,13 @@ var errNotGlobal = errors.New("client: the address is not one on the public Inte
 
 // postRegistration is POST /.
 func (s *Server) postRegistration(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Cache-Control", "no-store")
+	w.Header()["Cache-Control"] = []string{"no-store"}
 	source := s.source(r)
 	if wait, ok := s.register.take(source); !ok {
 		s.refuse(w, tooMany{wait})
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, registration.MaxBody))
+	body, err := readBody(w, r)
 	if err != nil {
 		s.refuse(w, bodyError(err))
 		return
@@ -45,8 +45,22 @@ func (s *Server) postRegistration(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, err)
 		return
 	}
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header()["Content-Type"] = []string{"text/plain; charset=utf-8"}
 	w.WriteHeader(http.StatusOK)
+}
+
+// shortBody has room for a registration with a dozen endpoints. A body that says that
+// it is no longer is read into as much memory as it says.
+const shortBody = 1 << 10
+
+// readBody reads a whole message.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if r.ContentLength < 0 || r.ContentLength > shortBody {
+		return io.ReadAll(http.MaxBytesReader(w, r.Body, registration.MaxBody))
+	}
+	body := make([]byte, r.ContentLength)
+	_, err := io.ReadFull(r.Body, body)
+	return body, err
 }
 
 // bodyError tells a body that is too long or too slow from one that broke off.

@@ -15,7 +15,6 @@ type table struct {
 	// ctx ends when another table has taken this one's place, or the server stops.
 	ctx     context.Context
 	replace context.CancelFunc
-	waiters waiters // are woken then
 
 	size    int
 	inners  map[reach][]string         // inner transports that lead to a relay
@@ -54,7 +53,6 @@ func newTable(ctx context.Context, relays []registration.Relay, clients map[stri
 		mu:      new(sync.Mutex),
 	}
 	t.ctx, t.replace = context.WithCancel(ctx)
-	context.AfterFunc(t.ctx, t.waiters.wakeAll)
 	for _, r := range relays {
 		r.Weight = max(r.Weight, 1)
 		inner, counted := r.Transport.Inner, &countedRelay{r, new(account)}

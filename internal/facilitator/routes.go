@@ -64,7 +64,7 @@ func common(next http.Handler) http.Handler {
 }
 
 // allowAll lets pages of all origins read an answer (Fetch standard, "CORS protocol").
-func allowAll(h http.Header) { h.Set("Access-Control-Allow-Origin", "*") }
+func allowAll(h http.Header) { h["Access-Control-Allow-Origin"] = []string{"*"} }
 
 // cleanPath joins runs of slashes. It is false for what is no path, and for one with
 // "." or ".." in it, which nothing here has.

@@ -52,7 +52,7 @@ func (m *Memory) end(h *hold) ref {
 func (m *Memory) add(reg registration.Registration) ref {
 	r, n := m.entries.take()
 	m.seq++
-	n.item.expires = time.Since(m.start) + m.config.TTL
+	n.item.expires = m.now + m.config.TTL
 	n.item.left = int32(min(m.config.Uses, math.MaxInt32))
 	m.entries.append(&m.age, r, m.seq)
 	m.count++
@@ -123,8 +123,8 @@ func (m *Memory) oldest(classes []Class, served set) ref {
 }
 
 // hold makes claim one of a free use of the entry r, which has an endpoint in one
-// of the classes.
-func (m *Memory) hold(claim *Claim, r ref, classes []Class) {
+// of the classes, and h its token.
+func (m *Memory) hold(claim *Claim, h *hold, r ref, classes []Class) {
 	n := m.entries.at(r)
 	n.item.held++
 	ep := &m.endpoints.at(n.item.first).item
@@ -132,7 +132,8 @@ func (m *Memory) hold(claim *Claim, r ref, classes []Class) {
 		ep = &m.endpoints.at(ep.more).item
 	}
 	claim.Endpoint = registration.Endpoint{Addr: ep.addr.addrPort(), Transport: m.class(ep.class).Transport}
-	claim.Token = &hold{m, r, n.seq}
+	*h = hold{m, r, n.seq}
+	claim.Token = h
 }
 
 // release puts what h holds back; it goes to a waiting poll if it can.

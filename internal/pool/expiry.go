@@ -5,11 +5,8 @@ import "time"
 // expire removes what has waited for its TTL. Each operation begins with it, so
 // what is seen is right to the moment.
 func (m *Memory) expire() {
-	if m.age.head == 0 {
-		return
-	}
-	now := time.Since(m.start)
-	for m.age.head != 0 && m.entry(m.age.head).expires <= now {
+	m.now = time.Since(m.start)
+	for m.age.head != 0 && m.entry(m.age.head).expires <= m.now {
 		m.remove(m.age.head)
 	}
 }
@@ -32,7 +29,7 @@ func (m *Memory) wind() {
 	case oldest == 0 && m.ticking:
 		m.timer.Stop()
 	case oldest != 0 && !m.ticking:
-		m.timer.Reset(m.entry(oldest).expires - time.Since(m.start))
+		m.timer.Reset(m.entry(oldest).expires - m.now)
 	}
 	m.ticking = oldest != 0
 }

@@ -65,7 +65,8 @@ type Memory struct {
 	config Config
 	start  time.Time // times are counted from here
 
-	mu     sync.Mutex // guards all below
+	mu     sync.Mutex    // guards all below
+	now    time.Duration // when the operation under way began, since start
 	closed bool
 	seq    uint64 // of whoever came last
 
@@ -146,11 +147,12 @@ func (m *Memory) Claim(ctx context.Context, want Want) (claim Claim, err error) 
 	if w == nil {
 		return claim, err
 	}
-	// What a poll takes while it waits is kept small: a select of two cases, a timer
-	// without a channel, and no more on the stack than needs be.
+	// What a poll takes while it waits is kept small: a timer without a channel, and no
+	// more on the stack than needs be.
 	timer := time.AfterFunc(want.Wait, func() { m.giveUp(w) })
 	select {
 	case <-w.ended:
+	case <-want.Until:
 	case <-ctx.Done():
 	}
 	timer.Stop()
@@ -166,7 +168,7 @@ func (m *Memory) claim(ctx context.Context, want *Want, claim *Claim) (*waiter, 
 		return nil, err
 	}
 	if r := m.oldest(want.Classes, served); r != 0 {
-		m.hold(claim, r, want.Classes)
+		m.hold(claim, new(hold), r, want.Classes)
 		return nil, nil
 	}
 	switch {

@@ -69,6 +69,8 @@ type Want struct {
 	Served []netip.AddrPort
 	// Wait is how long to wait for a client; 0 answers at once.
 	Wait time.Duration
+	// Until ends the wait earlier, when it is closed; nil never does.
+	Until <-chan struct{}
 }
 
 // Claim is one use of a registration, held for one poll. It must be ended by

@@ -16,6 +16,10 @@ type waiter struct {
 	// claim is what it was given, if its Token is not nil.
 	claim Claim
 	ended chan struct{} // closed when it stands nowhere any more
+
+	// Room for what most polls need, so that it need not be allocated.
+	hold hold
+	room [2]ref // for places
 }
 
 // place is where a waiter stands in one class.
@@ -57,9 +61,9 @@ func (m *Memory) enqueue(want *Want, served set) *waiter {
 	w := &waiter{
 		classes: want.Classes,
 		served:  served,
-		places:  make([]ref, len(want.Classes)),
 		ended:   make(chan struct{}),
 	}
+	w.places = append(w.room[:0], make([]ref, len(want.Classes))...)
 	m.seq++
 	m.waiting++
 	var n *node[*waiter]
@@ -106,7 +110,7 @@ func (m *Memory) offer(r ref) {
 			return
 		}
 		m.dequeue(w)
-		m.hold(&w.claim, r, w.classes)
+		m.hold(&w.claim, &w.hold, r, w.classes)
 	}
 }
 

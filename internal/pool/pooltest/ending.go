@@ -31,6 +31,19 @@ func endingTests(h Harness) []test {
 			k.none(ws())
 			k.none(waiting(ws(), -1))
 		}},
+		{"until then", pool.Config{}, func(k *kit) {
+			then := make(chan struct{})
+			a := k.start(until(waiting(ws(), 9*h.Unit), then), 1)
+			b := k.start(waiting(ws(), 9*h.Unit), 2)
+			close(then)
+			a.fails(pool.ErrNone)
+			k.stats(0, 1)
+			k.register("192.0.2.1:1")
+			b.gets("192.0.2.1:1")
+			k.begin(k.Context(), until(waiting(ws(), h.Unit), then)).fails(pool.ErrNone)
+			k.register("192.0.2.2:1")
+			k.take(until(ws(), then), "192.0.2.2:1")
+		}},
 		{"cancelled", pool.Config{}, func(k *kit) {
 			a := k.start(waiting(ws(), 9*h.Unit), 1)
 			b := k.start(waiting(ws(), 9*h.Unit), 2)
@@ -62,18 +75,24 @@ func endingTests(h Harness) []test {
 			k.stats(1, 0)
 			k.take(ws(), "192.0.2.1:1")
 		}},
-		{"given and cancelled at once", pool.Config{}, givenAndCancelled},
+		{"given and cancelled at once", pool.Config{}, func(k *kit) {
+			givenAndEnded(k, func(p *poll, _ chan struct{}) { p.cancel() })
+		}},
+		{"given and then at once", pool.Config{}, func(k *kit) {
+			givenAndEnded(k, func(_ *poll, then chan struct{}) { close(then) })
+		}},
 	}
 }
 
-// givenAndCancelled races the end of a poll with what comes for it: the poll has
+// givenAndEnded races the end of a poll with what comes for it: the poll has
 // it, or else the next poll gets it.
-func givenAndCancelled(k *kit) {
+func givenAndEnded(k *kit, end func(p *poll, then chan struct{})) {
 	for i := range 200 {
 		e := fmt.Sprintf("192.0.2.1:%d", i+1)
-		a := k.start(waiting(ws(), 9*k.h.Unit), 1)
+		then := make(chan struct{})
+		a := k.start(until(waiting(ws(), 9*k.h.Unit), then), 1)
 		b := k.start(waiting(ws(), 9*k.h.Unit), 2)
-		go a.cancel()
+		go end(a, then)
 		for range i % 4 {
 			runtime.Gosched()
 		}

@@ -78,6 +78,12 @@ func waiting(w pool.Want, d time.Duration) pool.Want {
 	return w
 }
 
+// until is w that waits no longer than until then is closed.
+func until(w pool.Want, then <-chan struct{}) pool.Want {
+	w.Until = then
+	return w
+}
+
 // ws is what most tests ask for.
 func ws() pool.Want { return want("ws/4") }
 
