@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -100,7 +101,7 @@ const otherTransport = "other|websocket"
 // facilitatorMatches is how many clients a facilitator can give to proxies.
 func facilitatorMatches(ctx context.Context, b *bench) ([]line, error) {
 	others := pick(b, 100_000, 20_000)
-	held := min(pick(b, 10_000, 1000), (fileLimit()-spareFiles)/2) // of each of the two
+	held := min(pick(b, 10_000, 1000), fileLimit()-spareFiles)
 	f, err := b.startFacilitator(ctx)
 	if err != nil {
 		return nil, err
@@ -116,11 +117,11 @@ func facilitatorMatches(ctx context.Context, b *bench) ([]line, error) {
 	}
 	defer y.Kill()
 	for _, s := range []service{f, y} {
-		waiting, err := holdPolls(ctx, s.address, held)
-		defer waiting.close()
+		polls, err := b.startPolls(ctx, s.address, held)
 		if err != nil {
 			return nil, fmt.Errorf("hold polls: %w", err)
 		}
+		defer polls.Kill()
 	}
 	b.progress("%d others are registered, %d polls are held", others, held)
 	var both [2]*crowd
@@ -170,6 +171,34 @@ func holdPolls(ctx context.Context, address string, n int) (connections, error) 
 		return nil
 	})
 	return all, err
+}
+
+// holding is what a process says that holds its polls.
+const holding = "holding"
+
+// startPolls starts a process that holds n polls: this one may not open as many files.
+func (b *bench) startPolls(ctx context.Context, address string, n int) (*e2e.Process, error) {
+	p, err := b.programs.Run(yardstickName, yardstickArg, "polls", address, strconv.Itoa(n))
+	if err != nil {
+		return nil, err
+	}
+	if _, err = p.WaitFor(ctx, holding); err != nil {
+		p.Kill()
+		return nil, err
+	}
+	return p, nil
+}
+
+// keepPolls is that process.
+func keepPolls(ctx context.Context, address string, n int, stdout io.Writer) error {
+	waiting, err := holdPolls(ctx, address, n)
+	defer waiting.close()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(stdout, holding)
+	<-ctx.Done()
+	return nil
 }
 
 // crowdSize is how many clients register, and proxies wait, at once.

@@ -25,6 +25,12 @@ func runYardstick(ctx context.Context, args []string, stdout io.Writer) error {
 		return serveHTTP(ctx, answerAtOnce, stdout)
 	case len(args) == 1 && args[0] == "http-held":
 		return serveHTTP(ctx, hold, stdout)
+	case len(args) == 3 && args[0] == "polls":
+		n, err := strconv.Atoi(args[2])
+		if err != nil {
+			return err
+		}
+		return keepPolls(ctx, args[1], n, stdout)
 	case len(args) == 2 && args[0] == "relay":
 		return relayTo(ctx, args[1], stdout)
 	case len(args) == 5 && args[0] == "copy":
