@@ -26,14 +26,12 @@ func sourceOf(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	xff := strings.Join(r.Header["X-Forwarded-For"], ",")
 	fwd := strings.Join(r.Header["Forwarded"], ",")
 	byXFF := lastUntrusted(parseXForwardedFor(xff), trusted)
+	if isBlank(fwd) {
+		return byXFF
+	}
 	byFwd := lastUntrusted(parseForwarded(fwd), trusted)
-	switch {
-	case isBlank(fwd):
-		return byXFF
-	case isBlank(xff):
+	if isBlank(xff) || byXFF == byFwd {
 		return byFwd
-	case byXFF == byFwd:
-		return byXFF
 	}
 	// A proxy writes one of the two and passes the other through. Which one is
 	// its own cannot be seen from here.

@@ -10,6 +10,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"flashproxy/internal/netwait"
 )
 
 const (
@@ -35,7 +37,7 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	var wg sync.WaitGroup
 	for _, l := range listeners {
 		wg.Go(func() {
-			if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			if err := srv.Serve(netwait.Listener{Listener: l}); !errors.Is(err, http.ErrServerClosed) {
 				cancel(fmt.Errorf("serve: %w", err))
 			}
 		})

@@ -13,3 +13,5 @@ func waitSocket(net.Conn) func() error { return nil }
 func lateSocket(net.Conn) LateReader { return nil }
 
 func tcpWriter(c *net.TCPConn) io.Writer { return c }
+
+func tcpConn(c *net.TCPConn) net.Conn { return c }
