@@ -27,7 +27,7 @@ type row struct {
 func rows() []row {
 	const s = time.Second
 	return []row{
-		{"proxy-cpu", "CPU time of proxy-headless for each GB, one pair", 3, 30 * s, 3 * s, proxyCPU},
+		{"proxy-cpu", "CPU time of proxy-headless for each GB, one pair", 6, 30 * s, 3 * s, proxyCPU},
 		{"proxy-many", "the same with 200 pairs at once", 1, 30 * s, 3 * s, proxyMany},
 		{"proxy-fairness", "how evenly 200 pairs share the proxy", 1, 30 * s, 4 * s, proxyFairness},
 		{"proxy-latency", "how long a message takes there and back, idle and with bulk beside", 5, 30 * s, 2 * s, proxyLatency},
