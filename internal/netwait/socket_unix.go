@@ -12,6 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// maxCall is the most that one system call moves, so that it does not last long: twice
+// what a pipe moves at once.
+const maxCall = 128 << 10
+
 // socket reads a plain socket. It does what net.Conn's Read does, one attempt and
 // another each time the runtime's poller says so, but borrows for each attempt.
 type socket struct {
@@ -78,7 +82,7 @@ func (s *socket) try(fd uintptr) bool {
 		return false
 	}
 	buf := s.lender.Borrow()
-	n, errno := recv(fd, buf)
+	n, errno := recv(fd, buf[:min(len(buf), maxCall)])
 	switch {
 	case n > 0:
 		s.got = buf[:n]
@@ -134,7 +138,7 @@ func (w *socketWriter) Write(p []byte) (int, error) {
 // be no further attempt.
 func (w *socketWriter) try(fd uintptr) bool {
 	for len(w.rest) > 0 {
-		n, errno := send(fd, w.rest)
+		n, errno := send(fd, w.rest[:min(len(w.rest), maxCall)])
 		switch {
 		case n > 0:
 			w.rest = w.rest[n:]

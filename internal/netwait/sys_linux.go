@@ -11,8 +11,8 @@ import (
 // each, since a call may block; then the runtime's monitor takes the processor away
 // from a goroutine whose call lasts longer than 20 µs, as copying 62 KiB does, hands it
 // to another thread and wakes up for this 50,000 times a second. The calls here cannot block:
-// MSG_DONTWAIT. They last no longer than some tens of microseconds, which is what a
-// collection may have to wait for.
+// MSG_DONTWAIT. They last no longer than some tens of microseconds (maxCall), which is what
+// a collection may have to wait for.
 
 // recv reads what there is, as recv(2). Its p is not empty.
 func recv(fd uintptr, p []byte) (int, syscall.Errno) {
