@@ -204,27 +204,3 @@ func (f *frames) key() [4]byte {
 	f.left -= 4
 	return [4]byte(f.keys[f.left:])
 }
-
-// mask writes src, exclusive-or key repeated, to dst, which is as long, and may be src.
-// The key stays in a register: subtle.XORBytes with a key of some length, a third
-// stream through the cache, took half as long again.
-func mask(dst, src []byte, key [4]byte) {
-	word := uint64(binary.LittleEndian.Uint32(key[:]))
-	word |= word << 32
-	const step = 32
-	i := 0
-	for ; i+step <= len(src); i += step {
-		to, from := dst[i:i+step:i+step], src[i:i+step:i+step]
-		a := binary.LittleEndian.Uint64(from[0:8]) ^ word
-		b := binary.LittleEndian.Uint64(from[8:16]) ^ word
-		c := binary.LittleEndian.Uint64(from[16:24]) ^ word
-		d := binary.LittleEndian.Uint64(from[24:32]) ^ word
-		binary.LittleEndian.PutUint64(to[0:8], a)
-		binary.LittleEndian.PutUint64(to[8:16], b)
-		binary.LittleEndian.PutUint64(to[16:24], c)
-		binary.LittleEndian.PutUint64(to[24:32], d)
-	}
-	for ; i < len(src); i++ {
-		dst[i] = src[i] ^ key[i%4]
-	}
-}
