@@ -111,12 +111,12 @@ func (h *held) Read(p []byte) (int, error) {
 }
 
 // ReadLate implements netwait.LateReader.
-func (h *held) ReadLate(l netwait.Lender) ([]byte, error) {
+func (h *held) ReadLate(l netwait.Lender) (netwait.Parts, error) {
 	if h.keeps() || h.late == nil {
 		return netwait.Now(h, l)
 	}
-	b, err := h.late.ReadLate(l)
-	return b, h.note(err)
+	parts, err := h.late.ReadLate(l)
+	return parts, h.note(err)
 }
 
 // note remembers that it was the peer who ended the connection, if it was.

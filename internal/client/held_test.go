@@ -29,6 +29,8 @@ func (p *page) Borrow() []byte {
 	return p.buf[:]
 }
 
+func (p *page) Parts() netwait.Parts { return make(netwait.Parts, 0, 1) }
+
 func (p *page) Return() {
 	if !p.lent {
 		p.t.Error("returned what was not borrowed")
@@ -80,8 +82,9 @@ func readHeld(h *held, p *page, rnd *rand.Rand) (all []byte, err error) {
 	for {
 		var b []byte
 		if rnd.IntN(2) == 0 {
-			if b, err = late(p); err == nil {
-				b = bytes.Clone(b)
+			var parts netwait.Parts
+			if parts, err = late(p); err == nil {
+				b = bytes.Clone(parts.Join())
 				p.Return()
 			}
 		} else {

@@ -34,8 +34,8 @@ func (c *conn) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	c.buf = p
-	b, err := c.in.ReadLate(c)
+	c.buf, c.in.lender = p, c
+	b, err := c.in.took(c.in.raw.Read(c.in.attempt))
 	c.buf = nil
 	return len(b), err
 }
@@ -45,6 +45,9 @@ func (c *conn) Borrow() []byte { return c.buf }
 
 // Return implements Lender.
 func (c *conn) Return() {}
+
+// Parts implements Lender. Read needs none.
+func (c *conn) Parts() Parts { return nil }
 
 func (c *conn) Write(p []byte) (int, error) { return c.out.Write(p) }
 

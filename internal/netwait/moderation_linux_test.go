@@ -78,6 +78,7 @@ type roomy struct{ buf [bufSize]byte }
 
 func (l *roomy) Borrow() []byte { return l.buf[:] }
 func (l *roomy) Return()        {}
+func (l *roomy) Parts() Parts   { return make(Parts, 0, 1) }
 
 // A reader that waits for enough is woken by it, by the end of the stream, by a
 // deadline, by Close, and after a while by less; it leaves the socket as it was.
@@ -99,7 +100,7 @@ func TestModerationWakes(t *testing.T) {
 			for range 20 {
 				a, b, s := busyPair(t)
 				done := make(chan error, 1)
-				var got []byte
+				var got Parts
 				go func() {
 					var err error
 					got, err = s.ReadLate(new(roomy))
@@ -112,8 +113,8 @@ func TestModerationWakes(t *testing.T) {
 					t.Fatalf("%v; want %v", err, tt.err)
 				}
 				// A late writer, or an early reader, makes it less.
-				if len(got) > tt.n || tt.n > 0 && len(got) == 0 {
-					t.Fatalf("%d bytes; want %d", len(got), tt.n)
+				if n := got.Len(); n > tt.n || tt.n > 0 && n == 0 {
+					t.Fatalf("%d bytes; want %d", n, tt.n)
 				}
 				if tt.err == net.ErrClosed {
 					continue
@@ -143,8 +144,8 @@ func TestModerationGivesUp(t *testing.T) {
 				t.Fatal(err)
 			}
 			// The poller may have told late of what came before the wait.
-			if got, err := s.ReadLate(new(roomy)); len(got) != 1 || err != nil {
-				t.Fatalf("%d bytes, %v", len(got), err)
+			if got, err := s.ReadLate(new(roomy)); got.Len() != 1 || err != nil {
+				t.Fatalf("%d bytes, %v", got.Len(), err)
 			}
 		}
 	}
@@ -170,7 +171,7 @@ func TestModerationGivesUp(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		total += len(got)
+		total += got.Len()
 	}
 	if s.pace.need != fewReads || s.pace.timer == nil {
 		t.Errorf("busy: %t, after %d reads; want it busy, for %d", s.pace.timer != nil, s.pace.need, fewReads)
@@ -207,7 +208,7 @@ func TestModerationLosesNothing(t *testing.T) {
 		} else if err != nil {
 			t.Fatal(err)
 		}
-		got = append(got, b...)
+		got = append(got, b.Join()...)
 	}
 	if !bytes.Equal(got, data) {
 		t.Errorf("%d bytes came of %d, or others", len(got), len(data))

@@ -34,15 +34,24 @@ type Lender interface {
 	Borrow() []byte
 	// Return takes the buffer back, because nothing came into it.
 	Return()
+	// Parts gives an empty list for what came into the buffer, with room for one part or
+	// more. It is called when something has.
+	Parts() Parts
 }
 
 // LateReader is a connection that borrows the buffer of a read when there is
 // something to read.
 type LateReader interface {
-	// ReadLate waits for data and reads once. It returns a part of the buffer that
-	// it has borrowed, at least one byte, or an error as Read has it: then
-	// nothing is borrowed any more.
-	ReadLate(Lender) ([]byte, error)
+	// ReadLate waits for data and reads once. It returns where they are in the buffer
+	// that it has borrowed, in the list that it was lent with it, at least one byte; or an
+	// error as Read has it: then nothing is borrowed any more.
+	ReadLate(Lender) (Parts, error)
+}
+
+// PartsWriter is a connection that need not have data moved together before it writes them.
+type PartsWriter interface {
+	// WriteParts writes all of them, as Write would; it takes them from the list.
+	WriteParts(Parts) (int, error)
 }
 
 // Late returns the way to read c late: c itself when it is a LateReader, the
@@ -68,7 +77,7 @@ type waitFirst struct {
 	conn net.Conn
 }
 
-func (w waitFirst) ReadLate(l Lender) ([]byte, error) {
+func (w waitFirst) ReadLate(l Lender) (Parts, error) {
 	if err := w.WaitRead(); err != nil {
 		return nil, err
 	}
@@ -86,13 +95,13 @@ func Writer(c net.Conn) io.Writer {
 
 // Now reads c into what it borrows at once, whether there is something to read or
 // not. It returns as ReadLate does.
-func Now(c net.Conn, l Lender) ([]byte, error) {
+func Now(c net.Conn, l Lender) (Parts, error) {
 	buf := l.Borrow()
 	for {
 		n, err := c.Read(buf)
 		switch {
 		case n > 0:
-			return buf[:n], nil // an error comes again
+			return l.Parts().Add(buf[:n]), nil // an error comes again
 		case err != nil:
 			l.Return()
 			return nil, err

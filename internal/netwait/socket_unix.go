@@ -53,9 +53,19 @@ func rawConn(c net.Conn) syscall.RawConn {
 }
 
 // ReadLate implements LateReader. Ten thousand wait in it: it needs little of the stack.
-func (s *socket) ReadLate(l Lender) ([]byte, error) {
+func (s *socket) ReadLate(l Lender) (Parts, error) {
 	s.lender = l
-	return s.took(s.raw.Read(s.attempt))
+	return s.parts(s.raw.Read(s.attempt))
+}
+
+// parts gives what the attempts took, as took does, in the lender's list.
+func (s *socket) parts(err error) (Parts, error) {
+	l := s.lender
+	got, err := s.took(err)
+	if err != nil {
+		return nil, err
+	}
+	return l.Parts().Add(got), nil
 }
 
 // took gives what the attempts took, and forgets it. The error says that there was none, or no

@@ -12,7 +12,13 @@ import (
 // nothing.
 const bufferSize = 62 << 10
 
-type buffer [bufferSize]byte
+// maxParts is how many parts what was read may lie in: as many as messages of 4 KiB make.
+const maxParts = 16
+
+type buffer struct {
+	parts [maxParts][]byte
+	data  [bufferSize]byte
+}
 
 // bufferPool lends buffers to the directions that have something to hold.
 type bufferPool struct {

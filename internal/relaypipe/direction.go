@@ -23,11 +23,12 @@ type direction struct {
 	p                *pipe
 	reverse          *direction
 	src, dst         net.Conn
-	srcName, dstName byte               // a or b
-	late             netwait.LateReader // reads src; nil: it cannot tell
-	out              io.Writer          // writes dst
-	small            *[smallSize]byte   // to wait with, when src cannot tell
-	buf              *buffer            // nil while there is nothing to hold
+	srcName, dstName byte                // a or b
+	late             netwait.LateReader  // reads src; nil: it cannot tell
+	out              io.Writer           // writes dst
+	parts            netwait.PartsWriter // likewise; nil: it is to be written by out
+	small            *small              // to wait with, when src cannot tell
+	buf              *buffer             // nil while there is nothing to hold
 	delivered        int64
 	meter            *atomic.Int64 // nil, or somebody else's count
 
@@ -39,13 +40,25 @@ type direction struct {
 func (d *direction) init(p *pipe, reverse *direction, src, dst net.Conn, srcName, dstName byte) {
 	d.p, d.reverse, d.src, d.dst, d.srcName, d.dstName = p, reverse, src, dst, srcName, dstName
 	d.late, d.out = netwait.Late(src), netwait.Writer(dst)
+	if p.o.Limiter == nil { // which has a say in each write
+		d.parts, _ = dst.(netwait.PartsWriter)
+	}
+}
+
+// small is a buffer of smallSize.
+type small struct {
+	part [1][]byte
+	data [smallSize]byte
 }
 
 // Borrow implements netwait.Lender.
 func (d *direction) Borrow() []byte {
 	d.buf = d.p.buffers.get()
-	return d.buf[:]
+	return d.buf.data[:]
 }
+
+// Parts implements netwait.Lender.
+func (d *direction) Parts() netwait.Parts { return d.buf.parts[:0] }
 
 // Return implements netwait.Lender.
 func (d *direction) Return() {
@@ -65,7 +78,8 @@ func (d *direction) copy() {
 			d.endReading(err)
 			return
 		}
-		full = len(data) == smallSize && d.buf == nil || len(data) == bufferSize
+		n := data.Len()
+		full = n == smallSize && d.buf == nil || n == bufferSize
 		if !d.startWriting() {
 			return // the reverse has ended the pipe
 		}
@@ -83,19 +97,20 @@ func (d *direction) copy() {
 
 // read reads once. A source that cannot tell is waited for with a small buffer,
 // unless the last read says that there is likely more: the price of not knowing.
-func (d *direction) read(full bool) ([]byte, error) {
+func (d *direction) read(full bool) (netwait.Parts, error) {
 	switch {
 	case d.late != nil:
 		return d.late.ReadLate(d)
 	case full:
 		return netwait.Now(d.src, d)
 	case d.small == nil:
-		d.small = new([smallSize]byte)
+		d.small = new(small)
 	}
 	for {
-		n, err := d.src.Read(d.small[:])
+		n, err := d.src.Read(d.small.data[:])
 		if n > 0 {
-			return d.small[:n], nil // an error comes again
+			d.small.part[0] = d.small.data[:n]
+			return d.small.part[:], nil // an error comes again
 		} else if err != nil {
 			return nil, err
 		}
@@ -118,9 +133,22 @@ func (d *direction) endWriting() bool {
 	return d.eof
 }
 
-// write writes what the limiter lets it, until all is written.
-func (d *direction) write(data []byte) error {
+// write writes all of data.
+func (d *direction) write(data netwait.Parts) error {
 	d.p.activity.touch()
+	if d.parts == nil {
+		return d.writeTogether(data.Join())
+	}
+	n, err := d.parts.WriteParts(data)
+	d.wrote(n)
+	if err != nil {
+		return d.writeError(err)
+	}
+	return nil
+}
+
+// writeTogether writes what the limiter lets it, until all is written.
+func (d *direction) writeTogether(data []byte) error {
 	for len(data) > 0 {
 		most, err := d.limit(len(data))
 		if err != nil {

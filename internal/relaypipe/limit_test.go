@@ -3,11 +3,14 @@ package relaypipe
 import (
 	"context"
 	"io"
+	"net"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"flashproxy/internal/netwait"
 
 	"golang.org/x/time/rate"
 )
@@ -108,4 +111,29 @@ func TestBurst(t *testing.T) {
 			}
 		})
 	}
+}
+
+// together may not be written in parts.
+type together struct {
+	parted
+	t *testing.T
+}
+
+func (c together) WriteParts(parts netwait.Parts) (int, error) {
+	c.t.Error("parts were written that the limiter was not asked for")
+	return c.parted.WriteParts(parts)
+}
+
+// The limiter has its say also where data come in parts.
+func TestLimitedParts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &asked{burst: 1000}
+		view := func(c net.Conn) net.Conn { return together{parted{c, c.(halfCloser)}, t} }
+		r := newRig(t).run(Options{Limiter: l}, view, view)
+		exchange(t, r.a, r.b, 200<<10)
+		r.endedClean(200<<10, 200<<10)
+		if l.most.Load() != 1000 {
+			t.Errorf("asked for %d at once; want 1000", l.most.Load())
+		}
+	})
 }

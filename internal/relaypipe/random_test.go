@@ -16,7 +16,7 @@ import (
 // whatever it was, Run ends when both peers have gone, gives back what it had,
 // and delivered no more than was sent.
 func TestRandomEnds(t *testing.T) {
-	views := []view{whole, noHalf, noWait, bare}
+	views := []view{whole, noHalf, noWait, bare, inParts}
 	for seed := range uint64(100) {
 		synctest.Test(t, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, 0))
@@ -24,7 +24,7 @@ func TestRandomEnds(t *testing.T) {
 			for _, c := range []*memnet.Conn{r.a, r.b, r.nearA, r.nearB} {
 				c.SetReadBuffer(64 << rng.IntN(12))
 			}
-			r.run(Options{IdleTimeout: time.Minute}, views[rng.IntN(4)], views[rng.IntN(4)])
+			r.run(Options{IdleTimeout: time.Minute}, views[rng.IntN(len(views))], views[rng.IntN(len(views))])
 			var wg sync.WaitGroup
 			var sent [2]int
 			for i, c := range []*memnet.Conn{r.a, r.b} {

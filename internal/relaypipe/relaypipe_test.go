@@ -18,6 +18,8 @@ func TestBothWays(t *testing.T) {
 	}{
 		{"plain", 2 << 20, whole, whole, memnet.DefaultBuffer, memnet.DefaultBuffer, 0, 0},
 		{"cannot wait", 2 << 20, noWait, whole, memnet.DefaultBuffer, memnet.DefaultBuffer, 0, 0},
+		{"in parts", 2 << 20, inParts, inParts, memnet.DefaultBuffer, memnet.DefaultBuffer, 0, 0},
+		{"in parts one way", 2 << 20, inParts, whole, memnet.DefaultBuffer, memnet.DefaultBuffer, 0, 0},
 		{"byte by byte", 100 << 10, whole, noWait, memnet.DefaultBuffer, memnet.DefaultBuffer, 1, 1},
 		{"messages", 1 << 20, noWait, whole, memnet.DefaultBuffer, memnet.DefaultBuffer, 514, 0},
 		{"slow far ends", 1 << 20, whole, noWait, memnet.DefaultBuffer, 700, 0, 100},

@@ -19,18 +19,57 @@ import (
 // A view of a connection shows less than all that it can do.
 type view func(net.Conn) net.Conn
 
-func whole(c net.Conn) net.Conn  { return c }
-func noHalf(c net.Conn) net.Conn { return waiter{c} }             // as a WebSocket
-func noWait(c net.Conn) net.Conn { return closer{c} }             // as TLS
-func bare(c net.Conn) net.Conn   { return struct{ net.Conn }{c} } // neither
+func whole(c net.Conn) net.Conn   { return c }
+func noHalf(c net.Conn) net.Conn  { return waiter{c} }             // as a WebSocket
+func noWait(c net.Conn) net.Conn  { return closer{c} }             // as TLS
+func bare(c net.Conn) net.Conn    { return struct{ net.Conn }{c} } // neither
+func inParts(c net.Conn) net.Conn { return parted{c, c.(halfCloser)} }
 
 type (
 	waiter struct{ net.Conn }
 	closer struct{ net.Conn }
+	parted struct {
+		net.Conn
+		halfCloser
+	}
 )
 
 func (c waiter) WaitRead() error   { return c.Conn.(netwait.Waiter).WaitRead() }
 func (c closer) CloseWrite() error { return c.Conn.(halfCloser).CloseWrite() }
+
+// ReadLate leaves a gap before each part, of which there are more than a list has room for when
+// much has come.
+func (c parted) ReadLate(l netwait.Lender) (netwait.Parts, error) {
+	if err := c.Conn.(netwait.Waiter).WaitRead(); err != nil {
+		return nil, err
+	}
+	buf := l.Borrow()
+	data := make([]byte, len(buf)/2)
+	n, err := c.Read(data)
+	if err != nil {
+		l.Return()
+		return nil, err
+	}
+	parts := l.Parts()
+	for data = data[:n]; len(data) > 0; {
+		m := min(1+len(data)%1000, len(data))
+		copy(buf, "-")
+		copy(buf[1:], data[:m])
+		parts = parts.Add(buf[1 : 1+m])
+		buf, data = buf[1+m:], data[m:]
+	}
+	return parts, nil
+}
+
+// WriteParts writes each by itself.
+func (c parted) WriteParts(parts netwait.Parts) (all int, err error) {
+	for b := parts.Next(bufferSize); len(b) > 0 && err == nil; b = parts.Next(bufferSize) {
+		var n int
+		n, err = c.Write(b)
+		all += n
+	}
+	return all, err
+}
 
 // rig is a pipe between two connections in memory, whose other ends, a and b,
 // the test has. To be used inside a synctest bubble.

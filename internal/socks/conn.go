@@ -78,7 +78,7 @@ func (c *Conn) WaitRead() error {
 }
 
 // ReadLate implements netwait.LateReader, as far as the connection below can.
-func (c *Conn) ReadLate(l netwait.Lender) ([]byte, error) {
+func (c *Conn) ReadLate(l netwait.Lender) (netwait.Parts, error) {
 	if c.late == nil {
 		return netwait.Now(c.Conn, l)
 	}

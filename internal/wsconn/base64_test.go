@@ -5,6 +5,8 @@ import (
 	"encoding/base64"
 	"strings"
 	"testing"
+
+	"flashproxy/internal/netwait"
 )
 
 // decodeIn decodes text in pieces whose sizes are the bytes of cuts, then in the
@@ -56,7 +58,7 @@ func FuzzBase64RoundTrip(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data, cuts []byte) {
 		data = data[:min(len(data), maxSent/4*3)]
 		var fr frames
-		fr.add(opText, data, true)
+		fr.add(opText, &netwait.Parts{data}, len(data), true)
 		_, text, err := readFrame(bytes.NewReader(fr.buf[:fr.n]))
 		if err != nil {
 			t.Fatal(err)

@@ -65,10 +65,29 @@ func testTransfer(t *testing.T, client, server *Conn, size int) {
 
 func randomSize(rnd *rand.Rand) int { return rnd.IntN(1 << rnd.IntN(19)) }
 
-func writeRandom(t *testing.T, c net.Conn, data []byte, rnd *rand.Rand) {
+// writeEither writes p by Write, or as parts of another buffer.
+func writeEither(c *Conn, p []byte, rnd *rand.Rand) (int, error) {
+	if rnd.IntN(2) == 0 {
+		return c.Write(p)
+	}
+	const most = 8
+	parts, buf := make(netwait.Parts, 0, most), make([]byte, len(p)+8*most)
+	for rest := buf; len(parts) < most; {
+		n := rnd.IntN(len(p) + 1)
+		if len(parts) == most-1 {
+			n = len(p)
+		}
+		rest = rest[rnd.IntN(9):]
+		copy(rest, p[:n])
+		parts, rest, p = append(parts, rest[:n]), rest[n:], p[n:]
+	}
+	return c.WriteParts(parts)
+}
+
+func writeRandom(t *testing.T, c *Conn, data []byte, rnd *rand.Rand) {
 	for len(data) > 0 {
 		n := min(randomSize(rnd), len(data))
-		if m, err := c.Write(data[:n]); m != n || err != nil {
+		if m, err := writeEither(c, data[:n], rnd); m != n || err != nil {
 			t.Errorf("write %d bytes: %d, %v", n, m, err)
 			return
 		}
@@ -89,7 +108,9 @@ func readRandom(t *testing.T, c *Conn, data []byte, rnd *rand.Rand) {
 		var n int
 		var err error
 		if i%3 == 2 {
-			p, err = c.ReadLate(&lender{t: t, buf: buf[:512+len(p)]})
+			var parts netwait.Parts
+			parts, err = c.ReadLate(&lender{t: t, buf: buf[:512+len(p)]})
+			p = parts.Join()
 			n = len(p)
 		} else {
 			n, err = c.Read(p)

@@ -1,6 +1,10 @@
 package wsconn
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"flashproxy/internal/netwait"
+)
 
 // pending is what control frames are to be sent: at most one of each kind, so
 // that no peer can make it grow.
@@ -81,8 +85,9 @@ func (c *Conn) sendPending() {
 			return
 		}
 		c.mu.Unlock()
+		data := netwait.Parts{payload}
 		c.writing.lock()
-		c.send(op, payload, maxControl)
+		c.send(op, &data, len(payload), maxControl)
 		c.writing.unlock()
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"flashproxy/internal/memnet"
+	"flashproxy/internal/netwait"
 )
 
 // Deadlines that pass anywhere, in the two frames of a Write as in a read of any
@@ -53,7 +54,7 @@ func writeInTime(t *testing.T, c *Conn, data []byte, rnd *rand.Rand) {
 	timeouts := 0
 	for len(data) > 0 {
 		c.SetWriteDeadline(time.Now().Add(time.Duration(rnd.IntN(20)) * time.Millisecond / 4))
-		n, err := c.Write(data[:min(randomSize(rnd), len(data))])
+		n, err := writeEither(c, data[:min(randomSize(rnd), len(data))], rnd)
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			timeouts++
 		} else if err != nil {
@@ -95,8 +96,9 @@ func readInTime(t *testing.T, c *Conn, rnd *rand.Rand) (all []byte, timeouts int
 			n, err = c.Read(b)
 			b = b[:n]
 		case 2:
-			if b, err = c.ReadLate(l); err == nil {
-				b = bytes.Clone(b)
+			var parts netwait.Parts
+			if parts, err = c.ReadLate(l); err == nil {
+				b = bytes.Clone(parts.Join())
 				l.Return()
 			}
 		}

@@ -1,10 +1,13 @@
 package wsconn
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 // mask writes src, exclusive-or key repeated (RFC 6455, section 5.3), to dst, which is as
-// long. It may be src, but must not overlap it otherwise.
-func mask(dst, src []byte, key [4]byte) {
+// long. It may be src, but must not overlap it otherwise. It returns the key for what follows.
+func mask(dst, src []byte, key [4]byte) [4]byte {
 	word := uint64(binary.LittleEndian.Uint32(key[:]))
 	word |= word << 32
 	n := 0
@@ -15,6 +18,8 @@ func mask(dst, src []byte, key [4]byte) {
 	for i, b := range src[n:] {
 		dst[n+i] = b ^ key[i%4]
 	}
+	binary.LittleEndian.PutUint32(key[:], bits.RotateLeft32(uint32(word), -8*(len(src)%4)))
+	return key
 }
 
 // maskWords does as much of src as its steps reach, and returns how many bytes that is. Word is

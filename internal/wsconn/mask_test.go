@@ -23,7 +23,7 @@ func eachMask(f func(name string)) {
 }
 
 // TestMask is of all lengths around the steps, wherever the bytes are, to another place and to
-// the same. What is around them stays.
+// the same. What is around them stays, and what follows can go on with the key.
 func TestMask(t *testing.T) {
 	eachMask(func(name string) {
 		key := [4]byte{0x01, 0x80, 0xfe, 0x5a}
@@ -43,7 +43,10 @@ func TestMask(t *testing.T) {
 
 				for _, to := range []int{0, 1, 8, 31} {
 					buf := bytes.Repeat([]byte{'-'}, to+n+70)
-					mask(buf[to:to+n], from, key)
+					next := mask(buf[to:to+n], from, key)
+					if want := [4]byte{key[n%4], key[(n+1)%4], key[(n+2)%4], key[(n+3)%4]}; next != want {
+						t.Fatalf("%s: the key after %d bytes is %x; want %x", name, n, next, want)
+					}
 					if !bytes.Equal(buf[to:to+n], want) {
 						t.Fatalf("%s: %d bytes from %d to %d are wrong", name, n, at, to)
 					}
@@ -64,7 +67,7 @@ func TestMask(t *testing.T) {
 // BenchmarkMask is of a full frame, with the buffers in the cache, beside a plain copy.
 func BenchmarkMask(b *testing.B) {
 	dst, src := make([]byte, maxSent), make([]byte, maxSent)
-	run := func(name string, f func(dst, src []byte, key [4]byte)) {
+	run := func(name string, f func(dst, src []byte, key [4]byte) [4]byte) {
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(maxSent)
 			for b.Loop() {
@@ -72,6 +75,6 @@ func BenchmarkMask(b *testing.B) {
 			}
 		})
 	}
-	run("copy", func(dst, src []byte, _ [4]byte) { copy(dst, src) })
+	run("copy", func(dst, src []byte, key [4]byte) [4]byte { copy(dst, src); return key })
 	eachMask(func(name string) { run(name, mask) })
 }

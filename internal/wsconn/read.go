@@ -57,7 +57,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 		if err != nil {
 			return 0, c.failed(err)
 		}
-		if data := c.extract(p[:n], 0); len(data) > 0 {
+		if data := c.extractTogether(p[:n], 0); len(data) > 0 {
 			return len(data), nil // from the beginning of p: payload comes first here
 		}
 	}
@@ -66,18 +66,18 @@ func (c *Conn) Read(p []byte) (int, error) {
 // ReadLate implements netwait.LateReader: it takes all data that one read from the
 // connection brings, of as many messages as there are in it. Over TLS, where
 // nothing tells when there is something to read, it borrows when a message has begun.
-func (c *Conn) ReadLate(l netwait.Lender) (b []byte, err error) {
+func (c *Conn) ReadLate(l netwait.Lender) (parts netwait.Parts, err error) {
 	c.reading.lock()
-	for len(b) == 0 && err == nil {
-		b, err = c.readLate(l)
+	for len(parts) == 0 && err == nil {
+		parts, err = c.readLate(l)
 	}
 	c.reading.unlock() // a defer would cost as much stack again
-	return b, err
+	return parts, err
 }
 
 // readLate reads once. What it gives may be empty; then nothing is borrowed. Ten thousand
 // wait in it: it needs little of the stack, and leaves the rest to others.
-func (c *Conn) readLate(l netwait.Lender) ([]byte, error) {
+func (c *Conn) readLate(l netwait.Lender) (netwait.Parts, error) {
 	if err := c.begin(); err != nil {
 		return nil, err
 	}
@@ -96,24 +96,26 @@ func (c *Conn) begin() error {
 	return c.ready()
 }
 
-func (c *Conn) lendPlain(l netwait.Lender) []byte {
+func (c *Conn) lendPlain(l netwait.Lender) netwait.Parts {
 	buf := l.Borrow()
 	n := copy(buf, c.plain)
 	c.plain = c.plain[n:]
-	return buf[:n]
+	return l.Parts().Add(buf[:n])
 }
 
 // took takes apart what the source has read into what c.slack has borrowed.
-func (c *Conn) took(b []byte, err error) ([]byte, error) {
+func (c *Conn) took(raw netwait.Parts, err error) (netwait.Parts, error) {
 	borrowed := c.slack
 	c.slack = slack{} // an idle connection must not keep what it has given back
 	if err != nil {
 		return nil, c.failed(err)
 	}
-	if b = c.extract(borrowed.whole[:slackSize+len(b)], slackSize); len(b) == 0 {
+	n := len(raw.Join())
+	parts := c.extract(borrowed.whole[:slackSize+n], slackSize, borrowed.Parts())
+	if len(parts) == 0 {
 		borrowed.Return()
 	}
-	return b, nil
+	return parts, nil
 }
 
 // slackSize is the room that text needs before it to be decoded where it is:
@@ -188,20 +190,27 @@ func (c *Conn) await() error {
 			return c.failed(err)
 		}
 		// Only what was decoded comes of it; it moves to a place of its own.
-		if data := c.extract(c.space[:slackSize+n], slackSize); len(data) > 0 {
+		if data := c.extractTogether(c.space[:slackSize+n], slackSize); len(data) > 0 {
 			c.plain = append(c.plain[:0], data...)
 		}
 	}
 }
 
+// extractTogether is extract where the data are to be together.
+func (c *Conn) extractTogether(b []byte, r int) []byte {
+	var one [1][]byte
+	return c.extract(b, r, one[:0]).Join()
+}
+
 // extract takes the bytes of b from r on, which are the next of the stream, apart. It
-// returns the data that were in them, and moves them together for that. What the
-// peer did wrong behind them is in c.readErr then, as is the end of the stream.
+// adds the data that were in them to parts. What the peer did wrong behind them is in
+// c.readErr then, as is the end of the stream.
 //
-// Text must have slackSize bytes before it: what is decoded at any time is no
-// longer than what was taken in, and what an earlier read has left of a quantum.
-func (c *Conn) extract(b []byte, r int) []byte {
-	start, w := 0, 0
+// With the subprotocol there is one part, at the front of b, and text must have slackSize
+// bytes before it: what is decoded at any time is no longer than what was taken in, and what
+// an earlier read has left of a quantum.
+func (c *Conn) extract(b []byte, r int, parts netwait.Parts) netwait.Parts {
+	w := 0
 	for r < len(b) && c.readErr == nil {
 		if !c.in.open {
 			n, err := c.in.header(b[r:])
@@ -220,17 +229,20 @@ func (c *Conn) extract(b []byte, r int) []byte {
 			c.control = append(c.control, piece...)
 		case c.in.message == opText:
 			w += c.decode(b[w:], piece)
-		case w == start && !c.base64:
-			start, w = r, r+len(piece) // where it is
-		default:
+		case c.base64:
 			w += copy(b[w:], piece)
+		default:
+			parts = parts.Add(piece)
 		}
 		r += len(piece)
 		if c.in.left == 0 && c.readErr == nil {
 			c.endFrame()
 		}
 	}
-	return b[start:w]
+	if w > 0 {
+		parts = parts.Add(b[:w])
+	}
+	return parts
 }
 
 // decode decodes a piece of a text message to the front of to, and returns how

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"flashproxy/internal/memnet"
+	"flashproxy/internal/netwait"
 )
 
 func join(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
@@ -235,6 +236,14 @@ func (l *lender) Return() {
 	l.spoil()
 }
 
+// Parts has room for few, so that some are moved together.
+func (l *lender) Parts() netwait.Parts {
+	if !l.lent {
+		l.t.Error("nothing was borrowed for parts to be in")
+	}
+	return make(netwait.Parts, 0, 3)
+}
+
 func (l *lender) spoil() {
 	for p := l.buf; len(p) > 0; {
 		p = p[copy(p, "what another connection has read "):]
@@ -248,7 +257,8 @@ func readAll(t testing.TB, c *Conn, late bool) (all []byte, err error) {
 	}
 	l := &lender{t: t, buf: make([]byte, 64<<10)}
 	for {
-		b, err := c.ReadLate(l)
+		parts, err := c.ReadLate(l)
+		b := parts.Join()
 		if (err == nil) != (len(b) > 0) || l.lent != (err == nil) {
 			t.Errorf("%d bytes, %v, borrowed: %v", len(b), err, l.lent)
 		}

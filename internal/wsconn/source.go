@@ -96,21 +96,21 @@ func (s *source) take(p []byte) (int, error) {
 }
 
 // takeLate reads once, as netwait.LateReader has it, where that can be.
-func (s *source) takeLate(l netwait.Lender) ([]byte, error) {
+func (s *source) takeLate(l netwait.Lender) (netwait.Parts, error) {
 	if len(s.early) > 0 || s.late == nil {
 		return s.takeNow(l)
 	}
 	s.waiting.Store(true)
-	b, err := s.late.ReadLate(l)
+	parts, err := s.late.ReadLate(l)
 	s.waiting.Store(false)
-	if len(b) > 0 {
+	if len(parts) > 0 {
 		s.heard.Store(true)
 	}
-	return b, err
+	return parts, err
 }
 
 // takeNow reads once, into what it borrows before.
-func (s *source) takeNow(l netwait.Lender) ([]byte, error) {
+func (s *source) takeNow(l netwait.Lender) (netwait.Parts, error) {
 	buf := l.Borrow()
 	n, err := s.take(buf)
 	for n == 0 && err == nil {
@@ -120,7 +120,7 @@ func (s *source) takeNow(l netwait.Lender) ([]byte, error) {
 		l.Return()
 		return nil, err
 	}
-	return buf[:n], nil
+	return l.Parts().Add(buf[:n]), nil
 }
 
 func (s *source) SetDeadline(time.Time) error      { return nil }

@@ -65,7 +65,7 @@ func FuzzHeadEnd(f *testing.F) {
 // lateOnly can read late, and cannot wait without reading.
 type lateOnly struct{ net.Conn }
 
-func (c lateOnly) ReadLate(l netwait.Lender) ([]byte, error) { return netwait.Now(c.Conn, l) }
+func (c lateOnly) ReadLate(l netwait.Lender) (netwait.Parts, error) { return netwait.Now(c.Conn, l) }
 
 // What a connection cannot do costs a wait, not more.
 func TestLateReaderThatCannotWait(t *testing.T) {
@@ -123,7 +123,7 @@ func TestEarlyFramesCutAnywhere(t *testing.T) {
 					must(t, c.WaitRead())
 					b, err := c.ReadLate(l)
 					must(t, err)
-					got = append(got, b...)
+					got = append(got, b.Join()...)
 					l.Return()
 				}
 				if string(got) != data {

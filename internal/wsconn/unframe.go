@@ -151,12 +151,7 @@ func (u *unframer) control() bool { return u.op&0x08 != 0 }
 // in place. It closes the frame with the last of them.
 func (u *unframer) payload(p []byte) {
 	if u.masked {
-		mask(p, p, u.key)
-		var turned [4]byte
-		for i := range turned {
-			turned[i] = u.key[(i+len(p))%4]
-		}
-		u.key = turned
+		u.key = mask(p, p, u.key)
 	}
 	u.left -= int64(len(p))
 }

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"flashproxy/internal/netwait"
 )
 
 // frame is what an unframer tells of one frame.
@@ -93,8 +95,8 @@ func TestUnframeSent(t *testing.T) {
 	for _, masked := range []bool{false, true} {
 		f := new(frames)
 		first, second := bytes.Repeat([]byte("1"), maxSent), bytes.Repeat([]byte("2"), 126)
-		f.add(opBinary, first, masked)
-		f.add(opPing, second[:maxControl], masked)
+		f.add(opBinary, &netwait.Parts{first[:5], first[5:6], first[6:]}, maxSent, masked)
+		f.add(opPing, &netwait.Parts{second}, maxControl, masked)
 		u := unframer{masked: masked, limit: maxSent}
 		got, err := unframe(t, u, f.buf[:f.n], func() int { return 1000 })
 		want := []frame{{opBinary, string(first), true, true}, {opPing, string(second[:maxControl]), true, false}}

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net"
 	"sync"
+
+	"flashproxy/internal/netwait"
 )
 
 // The opcodes (RFC 6455, section 5.2).
@@ -52,33 +54,43 @@ var lending = sync.Pool{New: func() any { return new(frames) }}
 // Write returns when all of p was given to the underlying connection. Concurrent
 // Writes do not mix.
 func (c *Conn) Write(p []byte) (int, error) {
+	one := [1][]byte{p}
+	return c.WriteParts(one[:])
+}
+
+// WriteParts implements netwait.PartsWriter, as Write does for one part: they are masked on
+// their way into frames.
+func (c *Conn) WriteParts(parts netwait.Parts) (n int, err error) {
 	op, most := byte(opBinary), maxSent
-	if c.base64 {
+	if c.base64 && len(parts) > 0 {
 		op, most = opText, maxSent/4*3
+		parts[0] = parts.Join() // so that no quantum is cut
+		parts = parts[:1]
 	}
 	c.writing.lock()
 	defer c.writing.unlock()
-	for n := 0; n < len(p); {
+	for left := parts.Len(); left > 0; {
 		if c.isClosed() {
 			return n, net.ErrClosed
 		}
 		c.wrote.Store(true)
-		m := min(together*most, len(p)-n)
-		begun, err := c.send(op, p[n:n+m], most)
+		m := min(together*most, left)
+		begun, err := c.send(op, &parts, m, most)
 		n += min(begun*most, m)
 		if err != nil {
 			return n, c.cause(err)
 		}
+		left -= m
 	}
-	return len(p), nil
+	return n, nil
 }
 
-// send writes p in frames of most bytes, together of them at most; the caller holds
-// c.writing. It returns how many were begun. A deadline may pass when a frame is
+// send writes the next n bytes of data in frames of most bytes, together of them at most; the
+// caller holds c.writing. It returns how many were begun. A deadline may pass when a frame is
 // begun: its rest stays in c.rest, for the next send, and those behind it are
 // dropped.
-func (c *Conn) send(op byte, p []byte, most int) (begun int, err error) {
-	begun, err = c.compose(op, p, most)
+func (c *Conn) send(op byte, data *netwait.Parts, n, most int) (begun int, err error) {
+	begun, err = c.compose(op, data, n, most)
 	if err != nil {
 		return 0, err
 	}
@@ -89,9 +101,9 @@ func (c *Conn) send(op byte, p []byte, most int) (begun int, err error) {
 	return begun, err
 }
 
-// compose makes frames of p, how many it says, as what is to be written, when what was there
-// is.
-func (c *Conn) compose(op byte, p []byte, most int) (all int, err error) {
+// compose makes frames of data, how many it says, as what is to be written, when what was
+// there is.
+func (c *Conn) compose(op byte, data *netwait.Parts, n, most int) (all int, err error) {
 	err = c.flush()
 	if c.closeSent {
 		return 0, io.ErrClosedPipe
@@ -101,9 +113,9 @@ func (c *Conn) compose(op byte, p []byte, most int) (all int, err error) {
 	f := lending.Get().(*frames)
 	f.n, f.used = 0, 0
 	for {
-		m := min(len(p), most)
-		f.add(op, p[:m], c.client)
-		if p = p[m:]; len(p) == 0 {
+		m := min(n, most)
+		f.add(op, data, m, c.client)
+		if n -= m; n == 0 {
 			break
 		}
 	}
@@ -146,12 +158,12 @@ func (c *Conn) release() {
 	c.rest, c.lent = nil, nil
 }
 
-// add puts a frame of payload, which must fit, behind the others, in base64 if op
-// is opText.
-func (f *frames) add(op byte, payload []byte, masked bool) {
-	size := len(payload)
+// add puts a frame of the next n bytes of data, which must fit, behind the others, in base64
+// if op is opText: then they must be in one part.
+func (f *frames) add(op byte, data *netwait.Parts, n int, masked bool) {
+	size := n
 	if op == opText {
-		size = base64.StdEncoding.EncodedLen(size)
+		size = base64.StdEncoding.EncodedLen(n)
 	}
 	b := append(f.buf[:f.n], 0x80|op) // final
 	var maskBit byte
@@ -169,20 +181,25 @@ func (f *frames) add(op byte, payload []byte, masked bool) {
 		b = append(b, key[:]...)
 	}
 	body := b[len(b) : len(b)+size]
-	switch {
-	case op == opText:
-		base64.StdEncoding.Encode(body, payload)
-		if masked {
-			mask(body, body, key)
-		}
-	case masked:
-		mask(body, payload, key)
-	default:
-		copy(body, payload)
-	}
 	f.n = len(b) + size
 	f.ends[f.used] = f.n
 	f.used++
+	if op == opText {
+		base64.StdEncoding.Encode(body, data.Next(n))
+		if masked {
+			mask(body, body, key)
+		}
+		return
+	}
+	for len(body) > 0 {
+		part := data.Next(len(body))
+		if masked {
+			key = mask(body[:len(part)], part, key)
+		} else {
+			copy(body, part)
+		}
+		body = body[len(part):]
+	}
 }
 
 // begun returns how many frames are begun by the first n bytes, and where the last
