@@ -61,18 +61,18 @@ func TestAllocs(t *testing.T) {
 	const runs = registerBurst / 4
 	registering := testing.AllocsPerRun(runs, register)
 	// The body, and the test's own Closer; the message as a string and its endpoints; the
-	// context; the name of the class in the pool, which is new each time; three headers.
-	const wantRegistering = 9
+	// context; the name of the class in the pool, which is new each time.
+	const wantRegistering = 6
 	if registering != wantRegistering {
 		t.Errorf("a registration allocates %v times, want %v", registering, wantRegistering)
 	}
 	for query, want := range map[string]float64{
 		// The question, its transports, and what it wants; a context to claim with, and one to
-		// commit; the claim's token, and what is given; the answer, the relay in it, its length;
-		// four headers.
-		"/?r=1": 14,
+		// commit; the claim's token, and what is given; the answer, the relay in it, its length,
+		// and the header for that.
+		"/?r=1": 11,
 		// It claims with the request's own context.
-		"/?r=1&wait=50": 13,
+		"/?r=1&wait=50": 10,
 	} {
 		get := httptest.NewRequest(http.MethodGet, query, nil)
 		get.RemoteAddr = proxy4.String()

@@ -2,6 +2,7 @@ package facilitator
 
 import (
 	"errors"
+	"iter"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -29,7 +30,7 @@ func sourceOf(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	if isBlank(fwd) {
 		return byXFF
 	}
-	byFwd := lastUntrusted(parseForwarded(fwd), trusted)
+	byFwd := lastUntrusted(backwards(parseForwarded(fwd)), trusted)
 	if isBlank(xff) || byXFF == byFwd {
 		return byFwd
 	}
@@ -48,25 +49,41 @@ func isTrusted(a netip.Addr, trusted []netip.Prefix) bool {
 // lastUntrusted walks the hops from the nearest one back. Each was written by
 // the one after it, so only what a trusted hop wrote is looked at. When all are trusted the
 // request began at the first of them.
-func lastUntrusted(hops []netip.Addr, trusted []netip.Prefix) netip.Addr {
-	for i, hop := range slices.Backward(hops) {
-		if i == 0 || !isTrusted(hop, trusted) {
-			return hop
+func lastUntrusted(back iter.Seq[netip.Addr], trusted []netip.Prefix) (hop netip.Addr) {
+	for hop = range back {
+		if !isTrusted(hop, trusted) {
+			break
 		}
 	}
-	return netip.Addr{}
+	return hop
 }
 
-// parseXForwardedFor reads the hops of X-Forwarded-For, the oldest first. A hop
+// parseXForwardedFor reads the hops of X-Forwarded-For, the nearest first. A hop
 // that is not an address is the zero Addr.
-func parseXForwardedFor(list string) []netip.Addr {
-	var hops []netip.Addr
-	for hop := range strings.SplitSeq(list, ",") {
-		if hop = strings.Trim(hop, " \t"); hop != "" {
-			hops = append(hops, parseNode(hop))
+func parseXForwardedFor(list string) iter.Seq[netip.Addr] {
+	return func(yield func(netip.Addr) bool) {
+		for more := true; more; {
+			comma := strings.LastIndexByte(list, ',')
+			hop := strings.Trim(list[comma+1:], " \t")
+			if hop != "" && !yield(parseNode(hop)) {
+				return
+			}
+			if more = comma >= 0; more {
+				list = list[:comma]
+			}
 		}
 	}
-	return hops
+}
+
+// backwards gives hops, which are the oldest first, the nearest first.
+func backwards(hops []netip.Addr) iter.Seq[netip.Addr] {
+	return func(yield func(netip.Addr) bool) {
+		for _, hop := range slices.Backward(hops) {
+			if !yield(hop) {
+				return
+			}
+		}
+	}
 }
 
 // parseForwarded reads the for= hops of Forwarded (RFC 7239), the oldest first.

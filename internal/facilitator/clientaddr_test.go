@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -117,7 +118,7 @@ func FuzzForwarded(f *testing.F) {
 		if fmt.Sprint(hops) != fmt.Sprint(again) {
 			t.Errorf("%q: %v, and again %v", s, hops, again)
 		}
-		for _, h := range append(hops, parseXForwardedFor(s)...) {
+		for _, h := range slices.AppendSeq(hops, parseXForwardedFor(s)) {
 			if h.Zone() != "" || h.Is4In6() {
 				t.Errorf("%q: hop %v", s, h)
 			}

@@ -74,6 +74,7 @@ type Server struct {
 	held     *gauge   // polls that wait
 	seen     *seenSet // nil without a key
 	watch    watch
+	dates    dates
 
 	// What may be logged once a minute although each request could cause it.
 	poolErrors rate.Sometimes

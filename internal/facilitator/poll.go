@@ -29,13 +29,13 @@ const (
 // proxy that sees anything else never polls again.
 func (s *Server) getPoll(w http.ResponseWriter, r *http.Request) {
 	if s.cfg.Pages != nil && isPerson(r) {
-		pollHeaders(w.Header())
+		s.pollHeaders(w.Header(), time.Now())
 		leadToPages(w)
 		return
 	}
 	q, err := s.question(r)
 	if err != nil {
-		pollHeaders(w.Header())
+		s.pollHeaders(w.Header(), time.Now())
 		s.refuse(w, badRequest{err})
 		return
 	}
@@ -47,11 +47,10 @@ func (s *Server) getPoll(w http.ResponseWriter, r *http.Request) {
 	s.answerPoll(w, r, q, g, err)
 }
 
-// pollHeaders are those of each answer to GET /. Set would look at each letter of a name
-// that is canonical already.
-func pollHeaders(h http.Header) {
+// pollHeaders are those of each answer to GET /.
+func (s *Server) pollHeaders(h http.Header, now time.Time) {
 	allowAll(h)
-	h["Cache-Control"] = []string{"no-store"}
+	s.fresh(h, now)
 }
 
 // sitDown gives a poll a place to wait, unless its source has too many. A getUp
@@ -86,12 +85,13 @@ func (s *Server) question(r *http.Request) (*question, error) {
 
 // answerPoll gives a proxy its client, or tells it that there is none.
 func (s *Server) answerPoll(w http.ResponseWriter, r *http.Request, q *question, g *given, err error) {
-	pollHeaders(w.Header())
+	now := time.Now()
+	s.pollHeaders(w.Header(), now)
 	if err == nil && r.Context().Err() != nil {
 		s.end(s.pool.Release, g.claim)
 		err = r.Context().Err()
 	}
-	if time.Since(q.came) > ioTimeout {
+	if now.Sub(q.came) > ioTimeout {
 		setWriteDeadline(w) // the one that it came with is over, or soon will be
 	}
 	if err != nil {
@@ -139,7 +139,7 @@ func (s *Server) pollFailed(r *http.Request, q *question, err error) {
 func writeAnswer(w http.ResponseWriter, a registration.Answer) error {
 	body := a.Encode()
 	h := w.Header()
-	h["Content-Type"] = []string{"application/x-www-form-urlencoded"}
+	h["Content-Type"] = form
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	if _, err := w.Write(body); err != nil {
 		return err

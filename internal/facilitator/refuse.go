@@ -70,7 +70,7 @@ func setRetryAfter(h http.Header, d time.Duration) {
 
 // writeText answers with one line. That it could not be written is the peer's loss.
 func writeText(w http.ResponseWriter, status int, text string) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header()["Content-Type"] = plainText
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
 	_, _ = io.WriteString(w, text+"\n")

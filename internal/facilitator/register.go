@@ -22,7 +22,7 @@ var errNotGlobal = errors.New("client: the address is not one on the public Inte
 
 // postRegistration is POST /.
 func (s *Server) postRegistration(w http.ResponseWriter, r *http.Request) {
-	w.Header()["Cache-Control"] = []string{"no-store"}
+	s.fresh(w.Header(), time.Now())
 	source := s.source(r)
 	if wait, ok := s.register.take(source); !ok {
 		s.refuse(w, tooMany{wait})
@@ -45,7 +45,7 @@ func (s *Server) postRegistration(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, err)
 		return
 	}
-	w.Header()["Content-Type"] = []string{"text/plain; charset=utf-8"}
+	w.Header()["Content-Type"] = plainText
 	w.WriteHeader(http.StatusOK)
 }
 
@@ -75,7 +75,7 @@ func bodyError(err error) error {
 
 // getSealed is GET and HEAD /reg/BLOB.
 func (s *Server) getSealed(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Cache-Control", "no-store")
+	s.fresh(w.Header(), time.Now())
 	source := s.source(r)
 	if wait, ok := s.carried.take(source); !ok {
 		s.refuse(w, tooMany{wait})

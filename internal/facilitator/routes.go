@@ -63,9 +63,6 @@ func common(next http.Handler) http.Handler {
 	})
 }
 
-// allowAll lets pages of all origins read an answer (Fetch standard, "CORS protocol").
-func allowAll(h http.Header) { h["Access-Control-Allow-Origin"] = []string{"*"} }
-
 // cleanPath joins runs of slashes. It is false for what is no path, and for one with
 // "." or ".." in it, which nothing here has.
 func cleanPath(path string) (string, bool) {
@@ -111,7 +108,7 @@ func methodNotAllowed(w http.ResponseWriter, _ *http.Request) {
 
 // getHealth is GET /healthz: for a load balancer, so it gives no numbers.
 func (s *Server) getHealth(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Cache-Control", "no-store")
+	s.fresh(w.Header(), time.Now())
 	b := newBounded(r.Context(), storeTimeout)
 	defer b.stop()
 	_, err := s.pool.Stats(b)
