@@ -32,7 +32,7 @@ func rows() []row {
 		{"proxy-fairness", "how evenly 200 pairs share the proxy", 1, 30 * s, 4 * s, proxyFairness},
 		{"proxy-latency", "how long a message takes there and back, idle and with bulk beside", 5, 30 * s, 2 * s, proxyLatency},
 		{"idle-memory", "memory of a silent pair in proxy, server and client", 1, 200 * s, 1 * s, idleMemory},
-		{"facilitator-matches", "how many clients a facilitator can give to proxies", 4, 50 * s, 4 * s, facilitatorMatches},
+		{"facilitator-matches", "how many clients a facilitator can give to proxies", 8, 70 * s, 4 * s, facilitatorMatches},
 		{"facilitator-memory", "memory of a held poll, and of a waiting registration", 1, 60 * s, 5 * s, facilitatorMemory},
 		{"pool-match", "how the cost of a match grows with those that wait", 3, 10 * s, 1 * s, poolMatch},
 		{"chain", "how much goes through SOCKS, client, proxy and server", 2, 20 * s, 3 * s, chainThroughput},
