@@ -118,10 +118,10 @@ func (t *table) report(from sighting, relays []registration.RelayAddr) (changed 
 }
 
 // pick chooses a relay with an inner transport for a poll.
-func (s *Server) pick(inner string, q *question) (registration.Relay, bool) {
-	relay, recovered, ok := s.table.Load().pick(inner, q.outers, q.family, s.watch.sight(q.source))
+func (s *Server) pick(inner string, q *question) *registration.Relay {
+	relay, recovered := s.table.Load().pick(inner, q.outers, q.family, s.watch.sight(q.source))
 	s.tell(recovered)
-	return relay, ok
+	return relay
 }
 
 // reported takes down which relays a proxy could not open.

@@ -67,12 +67,11 @@ func TestAllocs(t *testing.T) {
 		t.Errorf("a registration allocates %v times, want %v", registering, wantRegistering)
 	}
 	for query, want := range map[string]float64{
-		// The question, its transports, and what it wants; a context to claim with, and one to
-		// commit; the claim's token, and what is given; the answer, the relay in it, its length,
-		// and the header for that.
-		"/?r=1": 11,
+		// The question and its transports; a context to claim with, and one to commit; the claim's
+		// token; the answer, its length, and the header for that.
+		"/?r=1": 8,
 		// It claims with the request's own context.
-		"/?r=1&wait=50": 10,
+		"/?r=1&wait=50": 7,
 	} {
 		get := httptest.NewRequest(http.MethodGet, query, nil)
 		get.RemoteAddr = proxy4.String()

@@ -43,8 +43,7 @@ func (s *Server) getPoll(w http.ResponseWriter, r *http.Request) {
 		s.sitDown(w, q)
 		defer s.getUp(q)
 	}
-	g, err := s.find(r.Context(), q)
-	s.answerPoll(w, r, q, g, err)
+	s.answerPoll(w, r, q, s.find(r.Context(), q))
 }
 
 // pollHeaders are those of each answer to GET /.
@@ -76,19 +75,19 @@ func (s *Server) question(r *http.Request) (*question, error) {
 	return &question{
 		came:   time.Now(),
 		outers: poll.Outers,
-		served: poll.Clients,
 		source: source,
 		family: pool.FamilyOf(source),
 		wait:   min(poll.Wait, s.cfg.MaxWait),
+		want:   pool.Want{Served: poll.Clients},
 	}, nil
 }
 
 // answerPoll gives a proxy its client, or tells it that there is none.
-func (s *Server) answerPoll(w http.ResponseWriter, r *http.Request, q *question, g *given, err error) {
+func (s *Server) answerPoll(w http.ResponseWriter, r *http.Request, q *question, err error) {
 	now := time.Now()
 	s.pollHeaders(w.Header(), now)
 	if err == nil && r.Context().Err() != nil {
-		s.end(s.pool.Release, g.claim)
+		s.end(s.pool.Release, q.claim)
 		err = r.Context().Err()
 	}
 	if now.Sub(q.came) > ioTimeout {
@@ -102,21 +101,21 @@ func (s *Server) answerPoll(w http.ResponseWriter, r *http.Request, q *question,
 		_ = writeAnswer(w, registration.Answer{CheckBackIn: s.checkBackIn(q.wait, err)})
 		return
 	}
-	client := g.claim.Endpoint
+	client := q.claim.Endpoint
 	answer := registration.Answer{
 		Match: &registration.Match{
 			Client:      client.Addr,
 			ClientOuter: client.Transport.Outer,
-			Relay:       g.relay.Addr,
-			RelayOuter:  g.relay.Transport.Outer,
+			Relay:       q.relay.Addr,
+			RelayOuter:  q.relay.Transport.Outer,
 		},
 		CheckBackIn: s.checkBackIn(q.wait, nil),
 	}
 	if err := writeAnswer(w, answer); err != nil {
-		s.end(s.pool.Release, g.claim)
+		s.end(s.pool.Release, q.claim)
 		return
 	}
-	s.end(s.pool.Commit, g.claim)
+	s.end(s.pool.Commit, q.claim)
 	if s.log.Enabled(r.Context(), slog.LevelDebug) {
 		s.log.Debug("gave a client", "proxy", q.source, "client", client.Addr,
 			"transport", client.Transport.String(), "waited", time.Since(q.came))

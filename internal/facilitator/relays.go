@@ -126,9 +126,9 @@ func (t *table) classesOf(outers []string, f pool.Family) []pool.Class {
 }
 
 // pick takes the relay that was given least for its weight, of those with the inner
-// transport that such a proxy reaches; of equals the first. It also gives those that
-// have recovered meanwhile.
-func (t *table) pick(inner string, outers []string, f pool.Family, to sighting) (registration.Relay, []verdict, bool) {
+// transport that such a proxy reaches; of equals the first; nil if there is none. It also gives
+// those that have recovered meanwhile.
+func (t *table) pick(inner string, outers []string, f pool.Family, to sighting) (*registration.Relay, []verdict) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	recovered := t.recover(inner, to.step)
@@ -142,8 +142,8 @@ func (t *table) pick(inner string, outers []string, f pool.Family, to sighting) 
 		}
 	}
 	if best == nil {
-		return registration.Relay{}, recovered, false
+		return nil, recovered
 	}
 	best.give(to)
-	return best.Relay, recovered, true
+	return &best.Relay, recovered
 }

@@ -129,12 +129,12 @@ const usualAnswer = 256
 func (a Answer) Encode() []byte {
 	b := append(make([]byte, 0, usualAnswer), "client="...)
 	if m := a.Match; m != nil {
-		var client [len("[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535")]byte
-		b = appendEscaped(b, m.Client.AppendTo(client[:0]))
+		var addr [len("[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535")]byte
+		b = appendEscaped(b, m.Client.AppendTo(addr[:0]))
 		b = append(b, "&client-transport="...)
 		b = appendEscaped(b, m.ClientOuter)
 		b = append(b, "&relay="...)
-		b = appendEscaped(b, m.Relay.String())
+		b = appendEscaped(b, m.Relay.appendTo(addr[:0]))
 		b = append(b, "&relay-transport="...)
 		b = appendEscaped(b, m.RelayOuter)
 	}

@@ -91,11 +91,14 @@ func isHostName(s string) bool {
 }
 
 // String is the inverse of ParseRelayAddr.
-func (a RelayAddr) String() string {
+func (a RelayAddr) String() string { return string(a.appendTo(nil)) }
+
+// appendTo appends what String gives.
+func (a RelayAddr) appendTo(b []byte) []byte {
 	if a.IP.IsValid() {
-		return netip.AddrPortFrom(a.IP, a.Port).String()
+		return netip.AddrPortFrom(a.IP, a.Port).AppendTo(b)
 	}
-	return net.JoinHostPort(a.Name, strconv.Itoa(int(a.Port)))
+	return append(b, net.JoinHostPort(a.Name, strconv.Itoa(int(a.Port)))...)
 }
 
 // ParseRelays reads a relay file: a relay a line, "TRANSPORT ADDRESS [weight=N]",
