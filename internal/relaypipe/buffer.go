@@ -12,8 +12,9 @@ import (
 // nothing.
 const bufferSize = 62 << 10
 
-// maxParts is how many parts what was read may lie in: as many as messages of 4 KiB make.
-const maxParts = 16
+// maxParts is how many parts what was read may lie in: a cell of Tor's (514 bytes) in each, of
+// as much as a read brings then. With it a buffer is just below 64 KiB, which it takes anyway.
+const maxParts = 80
 
 type buffer struct {
 	parts [maxParts][]byte
