@@ -102,37 +102,31 @@ const otherTransport = "other|websocket"
 func facilitatorMatches(ctx context.Context, b *bench) ([]line, error) {
 	others := pick(b, 100_000, 20_000)
 	held := min(pick(b, 10_000, 1000), fileLimit()-spareFiles)
-	f, err := b.startFacilitator(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Kill()
-	err = askAll(ctx, f.address, others, func(i int) string { return registerRequest(i, otherTransport) })
-	if err != nil {
-		return nil, fmt.Errorf("register others: %w", err)
-	}
-	y, err := b.startHTTP(ctx, "http")
-	if err != nil {
-		return nil, err
-	}
-	defer y.Kill()
-	for _, s := range []service{f, y} {
-		polls, err := b.startPolls(ctx, s.address, held)
+	yard, ours, err := b.compareAnew(ctx, func(ctx context.Context) (yard, ours measurement, end func(), err error) {
+		var started load
+		defer func() {
+			if err != nil {
+				started.end()
+			}
+		}()
+		f, err := started.service(b.startFacilitator(ctx))
 		if err != nil {
-			return nil, fmt.Errorf("hold polls: %w", err)
+			return nil, nil, nil, err
 		}
-		defer polls.Kill()
-	}
-	b.progress("%d others are registered, %d polls are held", others, held)
-	var both [2]*crowd
-	for i, s := range []service{y, f} {
-		if both[i], err = newCrowd(ctx, s, others); err != nil {
-			return nil, err
+		err = askAll(ctx, f.address, others, func(i int) string { return registerRequest(i, otherTransport) })
+		if err != nil {
+			return nil, nil, nil, fmt.Errorf("register others: %w", err)
 		}
-		defer both[i].close()
-	}
-	n := pick(b, 10_000, 4000)
-	yard, ours, err := b.compare(ctx, both[0].matches(n), both[1].matches(n))
+		y, err := started.service(b.startHTTP(ctx, "http"))
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		n := pick(b, 10_000, 4000)
+		if yard, err = started.matches(ctx, b, y, others, held, n); err == nil {
+			ours, err = started.matches(ctx, b, f, others, held, n)
+		}
+		return yard, ours, started.end, err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -140,6 +134,38 @@ func facilitatorMatches(ctx context.Context, b *bench) ([]line, error) {
 		{what: fmt.Sprintf("facilitator, %d others, %d held", others, held), unit: "match/s", yard: yard[0], ours: ours[0], goal: atLeast(0.7)},
 		{what: "facilitator, CPU of a match", unit: "us", yard: yard[1], ours: ours[1]},
 	}, nil
+}
+
+// load is what was started for a measurement, and is to be ended after it.
+type load []func()
+
+func (l *load) end() {
+	for _, end := range *l {
+		end()
+	}
+}
+
+// service adds a service that was started.
+func (l *load) service(s service, err error) (service, error) {
+	if err == nil {
+		*l = append(*l, s.Kill)
+	}
+	return s, err
+}
+
+// matches has a service hold polls, and measures n matches beside.
+func (l *load) matches(ctx context.Context, b *bench, s service, others, held, n int) (measurement, error) {
+	polls, err := b.startPolls(ctx, s.address, held)
+	if err != nil {
+		return nil, fmt.Errorf("hold polls: %w", err)
+	}
+	*l = append(*l, polls.Kill)
+	c, err := newCrowd(ctx, s, others)
+	if err != nil {
+		return nil, err
+	}
+	*l = append(*l, c.close)
+	return c.matches(n), nil
 }
 
 // connections are open, and nobody reads them.

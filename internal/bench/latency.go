@@ -34,27 +34,16 @@ func proxyLatency(ctx context.Context, b *bench) ([]line, error) {
 
 // compareLatency measures with two pairs each, of which the second may carry bulk.
 func (b *bench) compareLatency(ctx context.Context, bulk bool) (y, o series, err error) {
-	yard, err := b.startCopy(ctx, 2, copyBuffer)
-	if err != nil {
-		return nil, nil, fmt.Errorf("copy: %w", err)
-	}
-	defer yard.close()
-	ours, err := b.startProxy(ctx, 2)
-	if err != nil {
-		return nil, nil, fmt.Errorf("proxy: %w", err)
-	}
-	defer ours.close()
 	n := pick(b, 2000, 500)
 	if bulk {
 		n /= 2 // each takes much longer
 	}
-	measure := func(f *fleet) measurement {
+	return b.compareProxies(ctx, 2, func(_ context.Context, f *fleet) (measurement, error) {
 		go f.pairs[0][1].echo()
 		go f.pairs[1][0].drain(readSize)
 		go f.pairs[1][1].drain(readSize)
-		return func(ctx context.Context) ([]float64, error) { return f.latency(ctx, n, bulk) }
-	}
-	return b.compare(ctx, measure(yard), measure(ours))
+		return func(ctx context.Context) ([]float64, error) { return f.latency(ctx, n, bulk) }, nil
+	})
 }
 
 // latency plays ping-pong n times, and gives p50 and p99 in microseconds.

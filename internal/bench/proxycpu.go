@@ -93,21 +93,32 @@ func proxyFairness(ctx context.Context, b *bench) ([]line, error) {
 
 // compareFleets measures a copy and a proxy of n pairs whose ends drain.
 func (b *bench) compareFleets(ctx context.Context, n int, measure func(*fleet) measurement) (y, o series, err error) {
-	yard, err := b.startCopy(ctx, n, copyBuffer)
-	if err != nil {
-		return nil, nil, fmt.Errorf("copy: %w", err)
-	}
-	defer yard.close()
-	ours, err := b.startProxy(ctx, n)
-	if err != nil {
-		return nil, nil, fmt.Errorf("proxy: %w", err)
-	}
-	defer ours.close()
-	for _, f := range []*fleet{yard, ours} {
+	return b.compareProxies(ctx, n, func(ctx context.Context, f *fleet) (measurement, error) {
 		f.drain(readSize)
-		if _, err := f.move(ctx, 4<<10, 50e6); err != nil { // to grow windows and stacks
-			return nil, nil, err
+		_, err := f.move(ctx, 4<<10, 50e6) // to grow windows and stacks
+		return measure(f), err
+	})
+}
+
+// compareProxies measures copies and proxies of n pairs, which prepare prepares.
+func (b *bench) compareProxies(ctx context.Context, n int, prepare func(context.Context, *fleet) (measurement, error)) (y, o series, err error) {
+	return b.compareAnew(ctx, func(ctx context.Context) (yard, ours measurement, end func(), err error) {
+		c, err := b.startCopy(ctx, n, copyBuffer)
+		if err != nil {
+			return nil, nil, nil, fmt.Errorf("copy: %w", err)
 		}
-	}
-	return b.compare(ctx, measure(yard), measure(ours))
+		p, err := b.startProxy(ctx, n)
+		if err != nil {
+			c.close()
+			return nil, nil, nil, fmt.Errorf("proxy: %w", err)
+		}
+		end = func() { c.close(); p.close() }
+		if yard, err = prepare(ctx, c); err == nil {
+			ours, err = prepare(ctx, p)
+		}
+		if err != nil {
+			end()
+		}
+		return yard, ours, end, err
+	})
 }
