@@ -166,16 +166,21 @@ func (b *bench) compare(ctx context.Context, yard, ours measurement) (y, o serie
 	return y, o, err
 }
 
-// compareAnew is compare with processes of its own for each round, which start starts and
-// end ends. One process is faster than its like for as long as it lives, by where its memory
-// and its threads happen to be, and no number of measurements of it tells.
-func (b *bench) compareAnew(ctx context.Context, start func(context.Context) (yard, ours measurement, end func(), err error)) (y, o series, err error) {
-	for range b.rounds {
+// compareAnew is compare with new processes, so many times, which start starts and end ends.
+// One process is faster than its like for as long as it lives, by where its memory and its
+// threads happen to be, and no number of measurements of it tells.
+func (b *bench) compareAnew(ctx context.Context, processes int, start func(context.Context) (yard, ours measurement, end func(), err error)) (y, o series, err error) {
+	began := time.Now()
+	for i := range processes {
+		if i > 0 && time.Since(began) > b.budget {
+			b.progress("time is up after %d of %d", i, processes)
+			break
+		}
 		yard, ours, end, err := start(ctx)
 		if err != nil {
 			return nil, nil, err
 		}
-		err = b.takeTurns(ctx, b.times/b.rounds, b.budget/time.Duration(b.rounds), side{yard, &y}, side{ours, &o})
+		err = b.takeTurns(ctx, b.times/processes, b.budget/time.Duration(processes), side{yard, &y}, side{ours, &o})
 		end()
 		if err != nil {
 			return nil, nil, err

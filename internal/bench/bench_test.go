@@ -32,7 +32,7 @@ func TestCompareAnew(t *testing.T) {
 		{nil, failure, "start yard ours end", 0},
 	} {
 		log = nil
-		y, o, err := b.compareAnew(t.Context(), func(context.Context) (yard, ours measurement, end func(), err error) {
+		y, o, err := b.compareAnew(t.Context(), 3, func(context.Context) (yard, ours measurement, end func(), err error) {
 			log = append(log, "start")
 			return say("yard", nil), say("ours", tt.measure), func() { log = append(log, "end") }, tt.start
 		})

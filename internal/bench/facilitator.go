@@ -102,7 +102,7 @@ const otherTransport = "other|websocket"
 func facilitatorMatches(ctx context.Context, b *bench) ([]line, error) {
 	others := pick(b, 100_000, 20_000)
 	held := min(pick(b, 10_000, 1000), fileLimit()-spareFiles)
-	yard, ours, err := b.compareAnew(ctx, func(ctx context.Context) (yard, ours measurement, end func(), err error) {
+	yard, ours, err := b.compareAnew(ctx, b.rounds, func(ctx context.Context) (yard, ours measurement, end func(), err error) {
 		var started load
 		defer func() {
 			if err != nil {

@@ -102,7 +102,11 @@ func (b *bench) compareFleets(ctx context.Context, n int, measure func(*fleet) m
 
 // compareProxies measures copies and proxies of n pairs, which prepare prepares.
 func (b *bench) compareProxies(ctx context.Context, n int, prepare func(context.Context, *fleet) (measurement, error)) (y, o series, err error) {
-	return b.compareAnew(ctx, func(ctx context.Context) (yard, ours measurement, end func(), err error) {
+	processes := b.times // for each measurement, where they are soon there
+	if n >= manyPairs {
+		processes = b.rounds
+	}
+	return b.compareAnew(ctx, processes, func(ctx context.Context) (yard, ours measurement, end func(), err error) {
 		c, err := b.startCopy(ctx, n, copyBuffer)
 		if err != nil {
 			return nil, nil, nil, fmt.Errorf("copy: %w", err)
